@@ -1,0 +1,232 @@
+import { IqError, ServiceDismissed, SessionLost } from "../iq/errors.js";
+import { IqService } from "../iq/iq-service.js";
+import type { SessionListener } from "../iq/session.js";
+import type { Entity } from "../services/entity.js";
+import { Service } from "../services/service.js";
+import { type Address, show } from "../xml/jid.js";
+import { DiscoInfo } from "./info.js";
+import { DiscoItems } from "./items.js";
+import { type DiscoStats, Lookup, type QueryOptions } from "./lookup.js";
+import { NS_DISCO_INFO, NS_DISCO_ITEMS } from "./namespaces.js";
+
+/** What a {@link DiscoClient} is summoned with. */
+export interface DiscoClientOptions {
+  /** How many answers to disco#info are kept. @default 10000 */
+  readonly infoCacheSize: number;
+  /** How many answers to disco#items are kept. @default 100 */
+  readonly itemsCacheSize: number;
+  /** How long an answer to disco#info is believed, in milliseconds. @default Infinity */
+  readonly infoTtl: number;
+  /** How long an answer to disco#items is believed, in milliseconds. @default Infinity */
+  readonly itemsTtl: number;
+}
+
+/** What a {@link DiscoClient} tells: every answer that arrived, also one that came after its caller gave up. */
+export type DiscoClientEvents = {
+  info: [jid: string, node: string | undefined, info: DiscoInfo];
+  items: [jid: string, node: string | undefined, items: DiscoItems];
+};
+
+/** An identity to look for; what is left out does not matter. */
+export interface IdentityQuery {
+  readonly category: string;
+  readonly type?: string | undefined;
+  readonly lang?: string | undefined;
+}
+
+/**
+ * Asks other entities what they are and can do (XEP-0030), and pays once for what it asked before.
+ *
+ * All queries fail with an {@link IqError}, {@link IqTimeout}, {@link SessionLost} or {@link MalformedResponse}, the
+ * reason of the caller's signal, or a TypeError or RangeError for bad arguments.
+ *
+ * @example
+ * const disco = xmpp.summon(DiscoClient);
+ * const info = await disco.queryInfo("example.org");
+ * if (info.has("urn:xmpp:carbons:2")) …
+ */
+export class DiscoClient extends Service<DiscoClientOptions, DiscoClientEvents> {
+  readonly #iq: IqService;
+  readonly #info: Lookup<DiscoInfo>;
+  readonly #items: Lookup<DiscoItems>;
+  readonly #stats: DiscoStats = { hits: 0, misses: 0, aliased: 0, sent: 0, late: 0, primed: 0, evicted: 0 };
+  readonly #session: SessionListener;
+
+  constructor(client: Entity, options: Partial<DiscoClientOptions> = {}) {
+    super(client, options);
+    const { infoCacheSize = 10_000, itemsCacheSize = 100, infoTtl = Infinity, itemsTtl = Infinity } = options;
+    this.#iq = this.summon(IqService);
+    this.#info = new Lookup(
+      this.#iq,
+      {
+        xmlns: NS_DISCO_INFO,
+        parse: (element, source) => DiscoInfo.fromElement(element, source),
+        is: (value) => value instanceof DiscoInfo,
+        arrived: (jid, node, info) => this.emit("info", jid, node, info),
+      },
+      this.#stats,
+      infoCacheSize,
+    );
+    this.#items = new Lookup(
+      this.#iq,
+      {
+        xmlns: NS_DISCO_ITEMS,
+        parse: (element, source) => DiscoItems.fromElement(element, source),
+        is: (value) => value instanceof DiscoItems,
+        arrived: (jid, node, items) => this.emit("items", jid, node, items),
+      },
+      this.#stats,
+      itemsCacheSize,
+    );
+    this.infoTtl = infoTtl;
+    this.itemsTtl = itemsTtl;
+    this.#session = {
+      lost: (reason) => {
+        const error = new SessionLost(reason);
+        this.#info.lose(error);
+        this.#items.lose(error);
+      },
+      resumed: () => {
+        this.#info.resume();
+        this.#items.resume();
+      },
+    };
+    this.#iq.session.subscribe(this.#session);
+  }
+
+  /**
+   * What an entity, or a node of it, is and can do.
+   *
+   * One request to a (from, jid, node): the answer is cached, and who asks meanwhile shares it. A caller's timeout or
+   * signal ends that caller's wait alone; the answer that comes later is cached and told by the event `info`.
+   */
+  queryInfo(jid: Address, options?: QueryOptions): Promise<DiscoInfo> {
+    return this.#info.query(jid, options);
+  }
+
+  /** The items of an entity, or of a node of it; like {@link queryInfo}, with a cache of its own. */
+  queryItems(jid: Address, options?: QueryOptions): Promise<DiscoItems> {
+    return this.#items.query(jid, options);
+  }
+
+  /**
+   * Whether an entity has a feature.
+   *
+   * Resolves with false also where there is no such entity or node, or one that does not know service discovery
+   * (`item-not-found`, `service-unavailable`, `feature-not-implemented`); rejects with any other failure.
+   */
+  async supports(jid: Address, feature: string, options?: QueryOptions): Promise<boolean> {
+    if (typeof feature !== "string") throw new TypeError(`feature is no string: ${show(feature)}`);
+    const info = await this.#infoIfAny(jid, options);
+    return info?.has(feature) ?? false;
+  }
+
+  /** Whether an entity has an identity; like {@link supports}. */
+  async hasIdentity(jid: Address, identity: IdentityQuery, options?: QueryOptions): Promise<boolean> {
+    const { category, type, lang } = identity ?? {};
+    if (typeof category !== "string")
+      throw new TypeError(`category of the identity is no string: ${show(category)}`);
+    const info = await this.#infoIfAny(jid, options);
+    return (
+      info?.identities.some(
+        (candidate) =>
+          candidate.category === category &&
+          (type === undefined || candidate.type === type) &&
+          (lang === undefined || (candidate.lang ?? info.lang)?.toLowerCase() === lang.toLowerCase()),
+      ) ?? false
+    );
+  }
+
+  async #infoIfAny(jid: Address, options?: QueryOptions): Promise<DiscoInfo | undefined> {
+    try {
+      return await this.queryInfo(jid, options);
+    } catch (error) {
+      if (error instanceof IqError && NO_SUCH_THING.has(error.condition)) return undefined;
+      throw error;
+    }
+  }
+
+  /** Answers queries from now on with what is known from elsewhere. @throws TypeError when `info` is no DiscoInfo */
+  setInfoCache(jid: Address, node: string | null | undefined, info: DiscoInfo): void {
+    if (!(info instanceof DiscoInfo)) throw new TypeError(`info is no DiscoInfo: ${show(info)}`);
+    this.#info.prime(jid, node, info);
+  }
+
+  /**
+   * Answers queries from now on with what a promise will give; a function that returns one is called on first use.
+   *
+   * A future that rejects answers with its rejection until `requireFresh`.
+   */
+  setInfoFuture(
+    jid: Address,
+    node: string | null | undefined,
+    future: PromiseLike<DiscoInfo> | (() => PromiseLike<DiscoInfo>),
+  ): void {
+    if (typeof future === "function") {
+      this.#info.prime(jid, node, future);
+    } else {
+      if (typeof future?.then !== "function") {
+        throw new TypeError(`future is no promise, and no function that returns one: ${show(future)}`);
+      }
+      // It may reject before anybody asks.
+      future.then(undefined, () => {});
+      this.#info.prime(jid, node, () => future);
+    }
+  }
+
+  /** Empties both caches. Running queries go on; the next one for each target is fresh. */
+  flushCache(): void {
+    this.#info.flush();
+    this.#items.flush();
+  }
+
+  /** How many answers to disco#info are kept; a smaller number evicts at once. @throws RangeError when it is no count */
+  get infoCacheSize(): number {
+    return this.#info.size;
+  }
+
+  set infoCacheSize(size: number) {
+    this.#info.size = size;
+  }
+
+  /** How many answers to disco#items are kept; a smaller number evicts at once. @throws RangeError when it is no count */
+  get itemsCacheSize(): number {
+    return this.#items.size;
+  }
+
+  set itemsCacheSize(size: number) {
+    this.#items.size = size;
+  }
+
+  /** How long an answer to disco#info is believed, in milliseconds from its arrival. @throws RangeError when it is no time */
+  get infoTtl(): number {
+    return this.#info.ttl;
+  }
+
+  set infoTtl(ttl: number) {
+    this.#info.ttl = ttl;
+  }
+
+  /** How long an answer to disco#items is believed, in milliseconds from its arrival. @throws RangeError when it is no time */
+  get itemsTtl(): number {
+    return this.#items.ttl;
+  }
+
+  set itemsTtl(ttl: number) {
+    this.#items.ttl = ttl;
+  }
+
+  /** What happened to the look-ups so far. */
+  get stats(): Readonly<DiscoStats> {
+    return { ...this.#stats };
+  }
+
+  override shutdown(): void {
+    this.#iq.session.unsubscribe(this.#session);
+    const error = new ServiceDismissed("DiscoClient was dismissed");
+    this.#info.end(error);
+    this.#items.end(error);
+  }
+}
+
+const NO_SUCH_THING = new Set(["item-not-found", "service-unavailable", "feature-not-implemented"]);

@@ -1,0 +1,294 @@
+import xml, { Element } from "@xmpp/xml";
+import { DataForm, type DataFormJSON, NS_DATA_FORMS } from "../forms/data-form.js";
+import { MalformedResponse } from "../iq/errors.js";
+import { childElements, languageOf } from "../xml/element.js";
+import { type Address, canonicalJid, show, toJid } from "../xml/jid.js";
+import { toNonEmptyText, toOptionalText, toText } from "../xml/text.js";
+import { NS_DISCO_INFO } from "./namespaces.js";
+
+/** What an entity is: a category and type of the registry, with a name for people in one language (XEP-0030 §3.1). */
+export interface Identity {
+  readonly category: string;
+  readonly type: string;
+  readonly lang?: string | undefined;
+  readonly name?: string | undefined;
+}
+
+/** Whose information it is. */
+export interface Source {
+  readonly jid?: Address | undefined;
+  readonly node?: string | null | undefined;
+}
+
+/** What a {@link DiscoInfo} is made of. */
+export interface DiscoInfoInit extends Source {
+  readonly identities?: readonly Identity[] | undefined;
+  readonly features?: readonly string[] | undefined;
+  readonly forms?: readonly DataForm[] | undefined;
+  /** The language of identities that have none of their own. */
+  readonly lang?: string | undefined;
+}
+
+/** A {@link DiscoInfo} as JSON, in the shape of capsdb. */
+export interface DiscoInfoJSON {
+  identities: { category: string; type: string; lang?: string; name?: string }[];
+  features: string[];
+  forms: DataFormJSON[];
+  /** The language that identities without one inherit, where the answer had one. */
+  lang?: string;
+}
+
+interface Parsed {
+  readonly jid: string | undefined;
+  readonly node: string | undefined;
+  readonly identities: readonly Identity[];
+  readonly features: readonly string[];
+  readonly forms: readonly DataForm[];
+  readonly element: Element | undefined;
+  readonly lang: string | undefined;
+  readonly incomplete: boolean;
+  readonly foreign: boolean;
+}
+
+/**
+ * What an entity, or a node of it, is and can do: identities, features and forms; immutable and shared.
+ *
+ * @example
+ * const info = await disco.queryInfo("conference.example.org");
+ * info.has("http://jabber.org/protocol/muc"); // true
+ * info.name("de"); // "Räume"
+ * info.form("http://jabber.org/network/serverinfo")?.get("abuse-addresses");
+ */
+export class DiscoInfo {
+  /** The JID it was asked from or is set for; undefined where it is nobody's yet. */
+  readonly jid: string | undefined;
+  /** The node that was asked; undefined for the entity itself. */
+  readonly node: string | undefined;
+  readonly identities: readonly Identity[];
+  /** As received, repetitions included. */
+  readonly features: readonly string[];
+  readonly forms: readonly DataForm[];
+  /** The `<query/>` it came in, where it came over the wire. */
+  readonly element: Element | undefined;
+  /** The `xml:lang` around the identities, which those without one of their own inherit. */
+  readonly lang: string | undefined;
+  /** Whether something without a required attribute was left out. @internal */
+  readonly incomplete: boolean;
+  /** Whether there were children that disco#info does not define; they were left out. @internal */
+  readonly foreign: boolean;
+
+  /** @throws TypeError when a part is not what it should be, or not text that XML can carry */
+  constructor(init: DiscoInfoInit) {
+    const { jid, node, identities = [], features = [], forms = [] } = init;
+    this.jid = jid === undefined ? undefined : toJid(jid);
+    this.node = toOptionalText(node, "node");
+    this.identities = Object.freeze(identities.map(toIdentity));
+    this.features = Object.freeze(features.map((feature) => toNonEmptyText(feature, "feature")));
+    for (const form of forms) {
+      if (!(form instanceof DataForm))
+        throw new TypeError(`forms has something else than a DataForm: ${show(form)}`);
+    }
+    this.forms = Object.freeze([...forms]);
+    this.element = undefined;
+    this.lang = toOptionalText(init.lang, "lang");
+    this.incomplete = false;
+    this.foreign = false;
+    Object.freeze(this);
+  }
+
+  /**
+   * Whether the entity has a feature.
+   *
+   * Who answers supports disco#info, also where it does not say so (XEP-0030 §3.1).
+   */
+  has(feature: string): boolean {
+    return feature === NS_DISCO_INFO || this.features.includes(feature);
+  }
+
+  /** Whether the entity has an identity of this category and, where given, this type. */
+  hasIdentity(category: string, type?: string): boolean {
+    return this.identities.some(
+      (identity) => identity.category === category && (type === undefined || identity.type === type),
+    );
+  }
+
+  /**
+   * The entity's name for people, in this language where there is one.
+   *
+   * A tag matches as RFC 4647 §3.4 looks it up: `de-AT` finds `de`. Failing that it is a name without a
+   * language, at last any.
+   */
+  name(lang?: string): string | undefined {
+    const named = this.identities.filter((identity) => identity.name);
+    for (
+      let range = lang?.toLowerCase();
+      range;
+      range = range.slice(0, Math.max(0, range.lastIndexOf("-")))
+    ) {
+      const match = named.find((identity) => (identity.lang ?? this.lang)?.toLowerCase() === range);
+      if (match !== undefined) return match.name;
+    }
+    return (named.find((identity) => identity.lang === undefined) ?? named[0])?.name;
+  }
+
+  /** The form of this FORM_TYPE (XEP-0128). */
+  form(formType: string): DataForm | undefined {
+    return this.forms.find((form) => form.formType === formType);
+  }
+
+  /**
+   * Reads a `<query xmlns="http://jabber.org/protocol/disco#info"/>`, or the `<iq/>` around it.
+   *
+   * What lacks a required attribute is left out. `source` says whose it is where the element does not.
+   *
+   * @throws MalformedResponse when there is no such query
+   */
+  static fromElement(element: Element, source: Source = {}): DiscoInfo {
+    const query = findQuery(element, NS_DISCO_INFO);
+    const identities: Identity[] = [];
+    const features: string[] = [];
+    const forms: DataForm[] = [];
+    let incomplete = false;
+    let foreign = false;
+    // The common case, where a child's namespace need not be looked up: no prefixes.
+    const inherits = query.name === "query";
+    for (const child of query.children) {
+      if (!(child instanceof Element)) continue;
+      const { attrs } = child;
+      const own = inherits && attrs.xmlns === undefined ? NS_DISCO_INFO : child.getNS();
+      const name = child.getName();
+      if (own === NS_DISCO_INFO && name === "feature") {
+        if (attrs.var) features.push(attrs.var);
+        else incomplete = true;
+      } else if (own === NS_DISCO_INFO && name === "identity") {
+        if (attrs.category && attrs.type) identities.push(parseIdentity(attrs));
+        else incomplete = true;
+      } else if (own === NS_DATA_FORMS && name === "x") {
+        forms.push(DataForm.fromElement(child));
+      } else {
+        foreign = true;
+      }
+    }
+    return restore({
+      jid: sourceJid(element, source),
+      node: toOptionalText(source.node, "node") ?? (query.attrs.node || undefined),
+      identities,
+      features,
+      forms,
+      element: query,
+      lang: languageOf(query),
+      incomplete,
+      foreign,
+    });
+  }
+
+  /** The `<query/>` that tells it. */
+  toElement(): Element {
+    const query = xml("query", { xmlns: NS_DISCO_INFO, node: this.node, "xml:lang": this.lang });
+    for (const { category, type, lang, name } of this.identities) {
+      query.append(xml("identity", { category, type, "xml:lang": lang, name }));
+    }
+    for (const feature of this.features) query.append(xml("feature", { var: feature }));
+    for (const form of this.forms) query.append(form.toElement());
+    return query;
+  }
+
+  /** Identities, features and forms as plain data, from which {@link fromJSON} makes the same. */
+  toJSON(): DiscoInfoJSON {
+    return {
+      identities: this.identities.map(({ category, type, lang, name }) => ({
+        category,
+        type,
+        ...(lang === undefined ? {} : { lang }),
+        ...(name === undefined ? {} : { name }),
+      })),
+      features: [...this.features],
+      forms: this.forms.map((form) => form.toJSON()),
+      ...(this.lang === undefined ? {} : { lang: this.lang }),
+    };
+  }
+
+  /**
+   * Reads what {@link toJSON} wrote, or an entry of capsdb, whose forms are a map from FORM_TYPE to values by field.
+   *
+   * @throws TypeError when it is neither
+   */
+  static fromJSON(json: unknown, source: Source = {}): DiscoInfo {
+    if (typeof json !== "object" || json === null)
+      throw new TypeError(`not the JSON of a DiscoInfo: ${show(json)}`);
+    const { identities = [], features = [], forms = [], lang } = json as Record<string, unknown>;
+    if (
+      !Array.isArray(identities) ||
+      !Array.isArray(features) ||
+      typeof forms !== "object" ||
+      forms === null
+    ) {
+      throw new TypeError(
+        "not the JSON of a DiscoInfo: identities and features are lists, forms a list or a map",
+      );
+    }
+    return new DiscoInfo({
+      ...source,
+      identities,
+      features,
+      forms: Array.isArray(forms)
+        ? forms.map(DataForm.fromJSON)
+        : Object.entries(forms).map(([formType, fields]) => DataForm.fromJSON({ formType, fields })),
+      lang: lang === undefined ? undefined : toText(lang, "lang"),
+    });
+  }
+
+  /** The same information as another entity's or node's. */
+  withSource(source: Source): DiscoInfo {
+    return restore({
+      ...this,
+      jid: source.jid === undefined ? undefined : toJid(source.jid),
+      node: toOptionalText(source.node, "node"),
+    });
+  }
+}
+
+/** What needs no check. */
+function restore(parts: Parsed): DiscoInfo {
+  Object.freeze(parts.identities);
+  Object.freeze(parts.features);
+  Object.freeze(parts.forms);
+  return Object.freeze(Object.assign(Object.create(DiscoInfo.prototype) as DiscoInfo, parts));
+}
+
+function parseIdentity(attrs: Record<string, string | undefined>): Identity {
+  const { category = "", type = "", name, "xml:lang": lang } = attrs;
+  return Object.freeze({
+    category,
+    type,
+    ...(lang === undefined ? {} : { lang }),
+    ...(name === undefined ? {} : { name }),
+  });
+}
+
+/** An identity that a caller gave, copied. @throws TypeError when it is none */
+export function toIdentity(identity: Identity): Identity {
+  const { lang, name } = identity ?? {};
+  return Object.freeze({
+    category: toNonEmptyText(identity?.category, "category of the identity"),
+    type: toNonEmptyText(identity?.type, "type of the identity"),
+    ...(lang === undefined ? {} : { lang: toText(lang, "language of the identity") }),
+    ...(name === undefined ? {} : { name: toText(name, "name of the identity") }),
+  });
+}
+
+/** The `<query/>` of a namespace: the element itself, or the child of an `<iq/>`. */
+export function findQuery(element: Element, xmlns: string): Element {
+  if (!(element instanceof Element)) throw new TypeError(`not an Element of @xmpp/xml: ${show(element)}`);
+  const candidates = element.getName() === "iq" ? childElements(element) : [element];
+  const query = candidates.find((candidate) => candidate.is("query", xmlns));
+  if (query === undefined)
+    throw new MalformedResponse(`there is no <query xmlns="${xmlns}"/> in the answer`, element);
+  return query;
+}
+
+/** Whose answer an element is: as the caller says, else as the `from` of the stanza says. */
+export function sourceJid(element: Element, source: Source): string | undefined {
+  if (source.jid !== undefined) return toJid(source.jid);
+  return element.getName() === "iq" ? canonicalJid(element.attrs.from) : undefined;
+}

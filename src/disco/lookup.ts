@@ -1,0 +1,410 @@
+import xml, { type Element } from "@xmpp/xml";
+import { LRUCache } from "lru-cache";
+import { IqError, IqTimeout, MalformedResponse, type SessionLost, XMPPError } from "../iq/errors.js";
+import type { Exchange, IqService } from "../iq/iq-service.js";
+import { toTimeout, wait } from "../iq/wait.js";
+import { type Address, show, toJid } from "../xml/jid.js";
+import { toOptionalText } from "../xml/text.js";
+import type { Source } from "./info.js";
+
+/** How something is asked. */
+export interface QueryOptions {
+  /** The node of the entity; the entity itself where it is left out. */
+  readonly node?: string | null | undefined;
+  /** Asks again, whatever the cache has; who asks meanwhile shares that request. */
+  readonly requireFresh?: boolean | undefined;
+  /** Takes an answer from the cache, and leaves none there. */
+  readonly noCache?: boolean | undefined;
+  /** How long this caller waits, in milliseconds; by default the `responseTimeout` of the IqService. */
+  readonly timeout?: number | undefined;
+  /** Ends this caller's wait with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** The JID to ask as, for a component with many. */
+  readonly from?: Address | undefined;
+  /** Asks this client or component itself, without a stanza. */
+  readonly local?: boolean | undefined;
+}
+
+/** What happened to the look-ups of a {@link DiscoClient} since it was summoned. */
+export interface DiscoStats {
+  /** Look-ups answered from the cache. */
+  hits: number;
+  /** Look-ups that caused a request. */
+  misses: number;
+  /** Look-ups that joined a running request. */
+  aliased: number;
+  /** Requests sent. */
+  sent: number;
+  /** Answers that came when nobody waited for them any more. */
+  late: number;
+  /** Entries that were set, with `setInfoCache` or `setInfoFuture`. */
+  primed: number;
+  /** Entries that went because the cache was full or made smaller. */
+  evicted: number;
+}
+
+/** The two kinds of question differ in this. */
+export interface Kind<T> {
+  readonly xmlns: string;
+  parse(element: Element, source: Source): T;
+  /** Whether a primed future gave what it should. */
+  is(value: unknown): value is T;
+  arrived(jid: string, node: string | undefined, answer: T): void;
+}
+
+/** What the cache holds for a target. */
+interface Entry<T> {
+  /** Undefined while a primed future is open or after it failed. */
+  value: T | undefined;
+  prime: Prime<T> | undefined;
+  /** When the answer arrived; undefined where none has. */
+  at: number | undefined;
+  /** The session that it belongs to. */
+  session: number;
+}
+
+/** A primed future, started on first use. */
+interface Prime<T> {
+  readonly start: () => PromiseLike<T> | T;
+  promise: Promise<T> | undefined;
+  reject: ((error: Error) => void) | undefined;
+}
+
+/** One request and those who wait for it. */
+interface Flight<T> {
+  readonly exchange: Exchange;
+  readonly promise: Promise<T>;
+  readonly reject: (error: Error) => void;
+  readonly sentAt: number;
+  /** Its place in the order of all requests and primes. */
+  readonly order: number;
+  store: boolean;
+  waiters: number;
+  settled: boolean;
+}
+
+/** What is under way for one target. */
+interface Target<T> {
+  readonly jid: string;
+  readonly node: string | undefined;
+  /** The request that callers join. */
+  running: Flight<T> | undefined;
+  readonly open: Set<Flight<T>>;
+  /** What was asked before this leaves nothing in the cache. */
+  barrier: number;
+}
+
+const now = () => performance.now();
+
+/**
+ * Asks one kind of question: cached, shared between callers, each with a wait of their own.
+ *
+ * Running requests are apart from the cache, so that a full cache neither doubles nor loses one.
+ */
+export class Lookup<T> {
+  readonly #iq: IqService;
+  readonly #kind: Kind<T>;
+  readonly #stats: DiscoStats;
+  readonly #targets = new Map<string, Target<T>>();
+  /** The primed futures that are waited for. */
+  readonly #primes = new Map<Prime<T>, Entry<T>>();
+  #ended: Error | undefined;
+  #cache: LRUCache<string, Entry<T>> | undefined;
+  #size = 0;
+  #ttl = Infinity;
+  #order = 0;
+
+  constructor(iq: IqService, kind: Kind<T>, stats: DiscoStats, size: number) {
+    this.#iq = iq;
+    this.#kind = kind;
+    this.#stats = stats;
+    this.size = size;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  set size(size: number) {
+    if (!Number.isInteger(size) || size < 0) {
+      throw new RangeError(`the size of a cache is a whole number from 0 on, not ${show(size)}`);
+    }
+    const old = this.#cache;
+    this.#size = size;
+    this.#cache =
+      size === 0
+        ? undefined
+        : new LRUCache({
+            max: size,
+            dispose: (_entry, _key, reason) => {
+              if (reason === "evict") this.#stats.evicted += 1;
+            },
+          });
+    if (old === undefined) return;
+    if (size === 0) this.#stats.evicted += old.size;
+    old.rforEach((entry, key) => this.#cache?.set(key, entry));
+  }
+
+  get ttl(): number {
+    return this.#ttl;
+  }
+
+  set ttl(ttl: number) {
+    if (typeof ttl !== "number" || Number.isNaN(ttl) || ttl < 0) {
+      throw new RangeError(`a TTL is a number of milliseconds from 0 on, or Infinity, not ${show(ttl)}`);
+    }
+    this.#ttl = ttl;
+  }
+
+  query(address: Address, options: QueryOptions = {}): Promise<T> {
+    try {
+      return this.#query(address, options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #query(address: Address, options: QueryOptions): Promise<T> {
+    if (this.#ended !== undefined) throw this.#ended;
+    const jid = toJid(address);
+    const node = toOptionalText(options.node, "node");
+    const own = this.#iq.client.jid?.toString();
+    const from = options.from === undefined ? undefined : toJid(options.from, "from");
+    const { signal, requireFresh, noCache, local } = options;
+    const timeout = toTimeout(options.timeout ?? this.#iq.responseTimeout);
+    if (signal !== undefined && !(signal instanceof AbortSignal)) {
+      throw new TypeError(`signal is no AbortSignal: ${show(signal)}`);
+    }
+    signal?.throwIfAborted();
+
+    if (local || jid === own) {
+      const answer = this.#askHere(jid, node, from);
+      if (answer !== undefined) return wait(answer, timeout, signal, () => new IqTimeout(undefined, timeout));
+      if (local) throw new IqError("service-unavailable", { text: "no DiscoServer is summoned" });
+    }
+
+    const key = targetKey(jid, node, from === own ? undefined : from);
+    if (requireFresh) {
+      this.#cache?.delete(key);
+    } else {
+      const entry = this.#cached(key);
+      if (entry !== undefined) {
+        this.#stats.hits += 1;
+        if (entry.prime === undefined) return Promise.resolve(entry.value as T);
+        return wait(
+          this.#started(entry, entry.prime),
+          timeout,
+          signal,
+          () => new IqTimeout(undefined, timeout),
+        );
+      }
+      const running = this.#targets.get(key)?.running;
+      if (running !== undefined && this.#isJoinable(running)) {
+        this.#stats.aliased += 1;
+        if (!noCache) running.store = true;
+        return this.#join(running, timeout, signal);
+      }
+    }
+    const flight = this.#send(key, jid, node, from);
+    flight.store = !noCache;
+    this.#stats.misses += 1;
+    return this.#join(flight, timeout, signal);
+  }
+
+  /** Sets what the next look-up is answered with; a running request leaves nothing behind. */
+  prime(address: Address, node: string | null | undefined, value: T | (() => PromiseLike<T> | T)): void {
+    const key = targetKey(toJid(address), toOptionalText(node, "node"), undefined);
+    const isFuture = typeof value === "function";
+    const entry: Entry<T> = {
+      value: isFuture ? undefined : value,
+      prime: isFuture
+        ? { start: value as () => PromiseLike<T> | T, promise: undefined, reject: undefined }
+        : undefined,
+      at: isFuture ? undefined : now(),
+      session: this.#iq.session.numberForPrimes,
+    };
+    this.#stats.primed += 1;
+    this.#order += 1;
+    const target = this.#targets.get(key);
+    if (target !== undefined) target.barrier = this.#order;
+    if (this.#cache === undefined) this.#stats.evicted += 1;
+    else this.#cache.set(key, entry);
+  }
+
+  /** Empties the cache; running requests go on, and leave nothing in it. */
+  flush(): void {
+    this.#cache?.clear();
+    this.#order += 1;
+    for (const target of this.#targets.values()) {
+      target.barrier = this.#order;
+      target.running = undefined;
+    }
+  }
+
+  /** Forgets what belonged to a session that is lost. */
+  lose(error: SessionLost): void {
+    const { number } = this.#iq.session;
+    this.#cache?.forEach((entry, key, cache) => {
+      if (entry.session < number) cache.delete(key);
+    });
+    this.#rejectAll(error);
+  }
+
+  /** The session goes on: what was set while it was cut belongs to it. */
+  resume(): void {
+    const { number } = this.#iq.session;
+    for (const entry of this.#cache?.values() ?? []) entry.session = Math.min(entry.session, number);
+  }
+
+  /** Ends all waits and forgets everything. */
+  end(error: SessionLost): void {
+    this.#ended = error;
+    this.#cache?.clear();
+    this.#rejectAll(error);
+  }
+
+  #rejectAll(error: SessionLost): void {
+    const flights = [...this.#targets.values()].flatMap((target) => [...target.open]);
+    this.#targets.clear();
+    for (const flight of flights) {
+      flight.settled = true;
+      flight.reject(error);
+      this.#iq.abandon(flight.exchange);
+    }
+    for (const [prime, entry] of this.#primes) {
+      // What was set for the next session waits on.
+      if (this.#ended !== undefined || entry.session < this.#iq.session.number) prime.reject?.(error);
+    }
+  }
+
+  #cached(key: string): Entry<T> | undefined {
+    const entry = this.#cache?.get(key);
+    if (entry?.at === undefined || this.#ttl === Infinity || now() - entry.at < this.#ttl) return entry;
+    this.#cache?.delete(key);
+    return undefined;
+  }
+
+  #started(entry: Entry<T>, prime: Prime<T>): Promise<T> {
+    if (prime.promise !== undefined) return prime.promise;
+    prime.promise = new Promise<T>((resolve, reject) => {
+      prime.reject = reject;
+      new Promise<T>((start) => start(prime.start())).then((value) => {
+        if (!this.#kind.is(value)) reject(new TypeError(`a primed future gave ${show(value)}`));
+        else resolve(value);
+      }, reject);
+    });
+    this.#primes.set(prime, entry);
+    prime.promise.then(
+      (value) => {
+        entry.value = value;
+        entry.prime = undefined;
+        entry.at = now();
+        this.#primes.delete(prime);
+      },
+      () => this.#primes.delete(prime),
+    );
+    return prime.promise;
+  }
+
+  /** A request that all callers left stays joinable until its answer is overdue. */
+  #isJoinable(flight: Flight<T>): boolean {
+    return flight.waiters > 0 || now() - flight.sentAt < this.#iq.responseTimeout;
+  }
+
+  #join(flight: Flight<T>, timeout: number, signal: AbortSignal | undefined): Promise<T> {
+    flight.waiters += 1;
+    if (flight.waiters === 1) this.#iq.revive(flight.exchange);
+    const { exchange } = flight;
+    return wait(flight.promise, timeout, signal, () => new IqTimeout(exchange.iq, timeout)).finally(() => {
+      flight.waiters -= 1;
+      if (flight.waiters === 0 && !flight.settled) this.#iq.abandon(exchange);
+    });
+  }
+
+  #send(key: string, jid: string, node: string | undefined, from: string | undefined): Flight<T> {
+    const { xmlns } = this.#kind;
+    const exchange = this.#iq.open(xml("iq", { type: "get", to: jid, from }, xml("query", { xmlns, node })));
+    this.#stats.sent += 1;
+    this.#order += 1;
+    let resolve!: (answer: T) => void;
+    let reject!: (error: Error) => void;
+    const promise = new Promise<T>((onAnswer, onError) => {
+      resolve = onAnswer;
+      reject = onError;
+    });
+    // All its callers may be gone when it fails.
+    promise.catch(() => {});
+    const flight: Flight<T> = {
+      exchange,
+      promise,
+      reject,
+      sentAt: now(),
+      order: this.#order,
+      store: false,
+      waiters: 0,
+      settled: false,
+    };
+    let target = this.#targets.get(key);
+    if (target === undefined) {
+      target = { jid, node, running: flight, open: new Set(), barrier: 0 };
+      this.#targets.set(key, target);
+    }
+    // An answer that is under way already is older than this one's.
+    target.barrier = flight.order;
+    target.running = flight;
+    target.open.add(flight);
+    exchange.answer.then(
+      (iq) => this.#arrived(key, flight, iq, resolve),
+      (error: Error) => this.#failed(key, flight, error),
+    );
+    return flight;
+  }
+
+  #arrived(key: string, flight: Flight<T>, iq: Element, resolve: (answer: T) => void): void {
+    const target = this.#settle(key, flight);
+    if (target === undefined) return;
+    let answer: T;
+    try {
+      answer = this.#kind.parse(iq, { jid: target.jid, node: target.node });
+    } catch (error) {
+      flight.reject(
+        error instanceof XMPPError ? error : new MalformedResponse(`the answer is unusable: ${error}`, iq),
+      );
+      return;
+    }
+    if (flight.waiters === 0) this.#stats.late += 1;
+    if (flight.store && flight.order >= target.barrier) {
+      target.barrier = flight.order;
+      const session = this.#iq.session.number;
+      this.#cache?.set(key, { value: answer, prime: undefined, at: now(), session });
+    }
+    resolve(answer);
+    this.#kind.arrived(target.jid, target.node, answer);
+  }
+
+  #failed(key: string, flight: Flight<T>, error: Error): void {
+    if (this.#settle(key, flight) !== undefined) flight.reject(error);
+  }
+
+  #settle(key: string, flight: Flight<T>): Target<T> | undefined {
+    const target = this.#targets.get(key);
+    if (flight.settled || target === undefined) return undefined;
+    flight.settled = true;
+    target.open.delete(flight);
+    if (target.running === flight) target.running = undefined;
+    if (target.open.size === 0) this.#targets.delete(key);
+    return target;
+  }
+
+  #askHere(jid: string, node: string | undefined, from: string | undefined): Promise<T> | undefined {
+    const { xmlns } = this.#kind;
+    const iq = xml("iq", { type: "get", id: "local", to: jid, from }, xml("query", { xmlns, node }));
+    return this.#iq.answerLocally(iq)?.then((query) => this.#kind.parse(query, { jid, node }));
+  }
+}
+
+function targetKey(jid: string, node: string | undefined, from: string | undefined): string {
+  // No JID has the separator in it, and no node an XML stream can carry.
+  if (node === undefined && from === undefined) return jid;
+  return from === undefined ? `${jid}\0${node}` : `${jid}\0${node ?? ""}\0${from}`;
+}

@@ -1,0 +1,105 @@
+import type { DataForm } from "../forms/data-form.js";
+import { show } from "../xml/jid.js";
+import type { Identity } from "./info.js";
+import { type Item, type ItemInit, toItem } from "./items.js";
+import { NS_DISCO_INFO } from "./namespaces.js";
+import { DiscoNode, type DiscoRequest, type MaybeAsyncIterable } from "./node.js";
+
+/**
+ * A node with items of its own, the same for everybody.
+ *
+ * @example
+ * const rooms = new StaticNode();
+ * rooms.registerIdentity("hierarchy", "branch", "Rooms");
+ * rooms.addItem({ jid: "garden@rooms.example.org", name: "The garden" });
+ * server.mountNode("https://my.app/rooms", rooms);
+ */
+export class StaticNode extends DiscoNode {
+  #items = new Map<string, Item>();
+
+  /** The items, in order of their addition. */
+  get items(): readonly Item[] {
+    return [...this.#items.values()];
+  }
+
+  /** Adds an item. @throws TypeError when its JID is none · Error when there is one of the same JID and node */
+  addItem(item: ItemInit): void {
+    addTo(this.#items, item);
+    this.notify("itemsChanged");
+  }
+
+  /** Removes the item of this JID and node. @throws Error when there is none */
+  removeItem(item: ItemInit): void {
+    const { jid, node } = toItem(item);
+    if (!this.#items.delete(itemKey(jid, node))) throw new Error(`there is no item ${describe(jid, node)}`);
+    this.notify("itemsChanged");
+  }
+
+  /** Replaces all items, or none where one of them is bad. @throws TypeError and Error like {@link addItem} */
+  setItems(items: Iterable<ItemInit>): void {
+    const all = new Map<string, Item>();
+    for (const item of items) addTo(all, item);
+    this.#items = all;
+    this.notify("itemsChanged");
+  }
+
+  override iterItems(_request?: DiscoRequest): Iterable<Item> {
+    return this.#items.values();
+  }
+
+  override iterFeatures(_request?: DiscoRequest): Iterable<string> {
+    return this.ownFeatures();
+  }
+
+  override iterIdentities(_request?: DiscoRequest): Iterable<Identity> {
+    return this.ownIdentities();
+  }
+
+  override iterForms(_request?: DiscoRequest): Iterable<DataForm> {
+    return this.ownForms();
+  }
+
+  /**
+   * A copy of what a node tells everybody now: features, identities, forms and items. It does not follow the original.
+   *
+   * @throws TypeError when the node gives them asynchronously
+   */
+  static clone(node: DiscoNode): StaticNode {
+    const copy = new StaticNode();
+    for (const feature of now(node.iterFeatures())) {
+      if (feature !== NS_DISCO_INFO) copy.registerFeature(feature);
+    }
+    const identities = new Map<string, { category: string; type: string; names: Record<string, string> }>();
+    for (const { category, type, lang = "", name } of now(node.iterIdentities())) {
+      const key = `${category}\0${type}`;
+      const entry = identities.get(key) ?? { category, type, names: {} };
+      if (name !== undefined) entry.names[lang] = name;
+      identities.set(key, entry);
+    }
+    for (const { category, type, names } of identities.values()) copy.registerIdentity(category, type, names);
+    for (const form of now(node.iterForms())) copy.registerForm(form);
+    copy.setItems(now(node.iterItems()));
+    return copy;
+  }
+}
+
+function now<T>(items: MaybeAsyncIterable<T>): Iterable<T> {
+  if (Symbol.iterator in items) return items;
+  throw new TypeError("a node that answers asynchronously cannot be cloned");
+}
+
+function addTo(items: Map<string, Item>, init: ItemInit): void {
+  const item = toItem(init);
+  const key = itemKey(item.jid, item.node);
+  if (items.has(key)) throw new Error(`the item ${describe(item.jid, item.node)} is there already`);
+  items.set(key, item);
+}
+
+function itemKey(jid: string, node: string | undefined): string {
+  // No JID has the separator in it.
+  return node === undefined ? jid : `${jid}\0${node}`;
+}
+
+function describe(jid: string, node: string | undefined): string {
+  return node === undefined ? jid : `${jid} with the node ${show(node)}`;
+}

@@ -1,0 +1,63 @@
+import { show } from "../xml/jid.js";
+import { toNonEmptyText, toText } from "../xml/text.js";
+import type { Item } from "./items.js";
+import { DiscoNode, type DiscoRequest, type MaybeAsyncIterable } from "./node.js";
+
+/** How a mounted node shows among the items of its entity. */
+export interface MountOptions {
+  /** Whether the entity's disco#items has the node as an item; by default it is there for those who know its name. */
+  readonly listed?: boolean | undefined;
+  /** The name of the item. */
+  readonly name?: string | undefined;
+}
+
+interface Mount extends MountOptions {
+  readonly node: DiscoNode;
+}
+
+/** All nodes of one entity: its root, and what is mounted on it by name. */
+export class DiscoTree extends DiscoNode {
+  readonly #mounts = new Map<string, Mount>();
+
+  /**
+   * Answers for the node of this name from now on.
+   *
+   * @throws Error when the mountpoint is occupied · TypeError when it is empty or the node is none
+   * @example
+   * server.mountNode("https://my.app/rooms", rooms, { listed: true, name: "Rooms" });
+   */
+  mountNode(mountpoint: string, node: DiscoNode, options: MountOptions = {}): void {
+    const name = toNonEmptyText(mountpoint, "mountpoint");
+    if (!(node instanceof DiscoNode)) throw new TypeError(`node is no DiscoNode: ${show(node)}`);
+    if (this.#mounts.has(name)) throw new Error(`the mountpoint ${show(name)} is occupied`);
+    if (options.name !== undefined) toText(options.name, "name");
+    this.#mounts.set(name, { node, ...options });
+    if (options.listed === true) this.notify("itemsChanged");
+  }
+
+  /** Takes a node away; returns it. @throws Error when nothing is mounted there */
+  unmountNode(mountpoint: string): DiscoNode {
+    const mount = this.#mounts.get(mountpoint);
+    if (mount === undefined) throw new Error(`nothing is mounted at ${show(mountpoint)}`);
+    this.#mounts.delete(mountpoint);
+    if (mount.listed === true) this.notify("itemsChanged");
+    return mount.node;
+  }
+
+  /** The node of this name, the tree itself for none; undefined where nothing is mounted. */
+  nodeAt(mountpoint: string | undefined): DiscoNode | undefined {
+    return mountpoint === undefined ? this : this.#mounts.get(mountpoint)?.node;
+  }
+
+  /** The mounted nodes that are listed, as items of who is asked. */
+  override iterItems(request?: DiscoRequest): MaybeAsyncIterable<Item> {
+    return this.listedItems(request?.to);
+  }
+
+  protected listedItems(jid: string | undefined): Item[] {
+    if (jid === undefined) return [];
+    return [...this.#mounts]
+      .filter(([, mount]) => mount.listed === true)
+      .map(([node, { name }]) => ({ jid, node, ...(name === undefined ? {} : { name }) }));
+  }
+}

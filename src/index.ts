@@ -1,0 +1,70 @@
+/**
+ * Service discovery for xmpp.js: ask other XMPP entities what they are and can do, and answer when they ask.
+ *
+ * @packageDocumentation
+ */
+
+export {
+  DiscoClient,
+  type DiscoClientEvents,
+  type DiscoClientOptions,
+  type IdentityQuery,
+} from "./disco/client.js";
+export {
+  DiscoInfo,
+  type DiscoInfoInit,
+  type DiscoInfoJSON,
+  type Identity,
+  type Source,
+} from "./disco/info.js";
+export {
+  DiscoItems,
+  type DiscoItemsInit,
+  type DiscoItemsJSON,
+  type Item,
+  type ItemInit,
+} from "./disco/items.js";
+export type { DiscoStats, QueryOptions } from "./disco/lookup.js";
+export { NS_DISCO_INFO, NS_DISCO_ITEMS } from "./disco/namespaces.js";
+export {
+  DiscoNode,
+  type DiscoNodeEvents,
+  type DiscoRequest,
+  type MaybeAsyncIterable,
+  type Names,
+} from "./disco/node.js";
+export { mountAsNode, type RegisteredFeature, registerFeature } from "./disco/registration.js";
+export { DiscoServer, type Query } from "./disco/server.js";
+export { StaticNode } from "./disco/static-node.js";
+export { DiscoTree, type MountOptions } from "./disco/tree.js";
+export {
+  DataForm,
+  type DataFormInit,
+  type DataFormJSON,
+  type FormField,
+  NS_DATA_FORMS,
+} from "./forms/data-form.js";
+export {
+  type ErrorType,
+  IqError,
+  type IqErrorInit,
+  IqTimeout,
+  MalformedResponse,
+  ServiceDismissed,
+  SessionLost,
+  XMPPError,
+} from "./iq/errors.js";
+export {
+  type IqHandler,
+  type IqSelector,
+  IqService,
+  type IqServiceEvents,
+  type RequestOptions,
+} from "./iq/iq-service.js";
+export type { WaitOptions } from "./iq/wait.js";
+export { type Events, IsolatingEmitter } from "./services/emitter.js";
+export type { Entity, IqCallee, IqContext, StreamManagement } from "./services/entity.js";
+export type { ServiceClass, ServiceInstance } from "./services/registry.js";
+export { Service } from "./services/service.js";
+export { type Services, withServices } from "./services/with-services.js";
+export type { Address } from "./xml/jid.js";

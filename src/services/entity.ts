@@ -1,0 +1,52 @@
+import type { JID } from "@xmpp/jid";
+import type { Element } from "@xmpp/xml";
+
+/** What xmpp.js hands to an `iqCallee` handler, as far as it is used here. */
+export interface IqContext {
+  /** The whole `<iq/>`. */
+  readonly stanza: Element;
+  /** The one child of the `<iq/>`. */
+  readonly element: Element;
+  readonly name: string;
+  readonly type: string;
+  readonly id: string;
+  readonly from: JID | null;
+  readonly to: JID | null;
+}
+
+/** The part of xmpp.js' `iqCallee` that is used here. */
+export interface IqCallee {
+  get(xmlns: string, name: string, handler: (context: never, next: () => Promise<unknown>) => unknown): void;
+  set(xmlns: string, name: string, handler: (context: never, next: () => Promise<unknown>) => unknown): void;
+}
+
+/** The part of xmpp.js' stream management (XEP-0198) that is used here; it is an emitter, which its types leave out. */
+export interface StreamManagement {
+  /** The id to resume the stream with; empty where the server does not let it be resumed. */
+  readonly id?: string | undefined;
+}
+
+/**
+ * A client of `@xmpp/client` or a component of `@xmpp/component`, as far as services need it.
+ *
+ * It is told by its shape, since the two packages come with classes of their own.
+ */
+export interface Entity {
+  readonly jid: { toString(): string } | null;
+  readonly status: string;
+  readonly NS?: string;
+  readonly options?: { readonly domain?: string | undefined; readonly lang?: string | undefined };
+  readonly iqCallee: IqCallee;
+  readonly streamManagement?: StreamManagement | undefined;
+  send(element: Element): Promise<void>;
+  on(event: string, listener: (...args: never[]) => void): unknown;
+  prependListener(event: string, listener: (...args: never[]) => void): unknown;
+  removeListener(event: string, listener: (...args: never[]) => void): unknown;
+}
+
+const NS_COMPONENT = "jabber:component:accept";
+
+/** Whether the entity is an external component (XEP-0114) and not a client. */
+export function isComponent(entity: Entity): boolean {
+  return entity.NS === NS_COMPONENT;
+}

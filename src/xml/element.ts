@@ -1,0 +1,15 @@
+import { Element } from "@xmpp/xml";
+
+/** The children of an element that are elements, in order. */
+export function childElements(element: Element): Element[] {
+  return element.children.filter((child): child is Element => child instanceof Element);
+}
+
+/** The `xml:lang` in force at an element: its own, or the nearest one around it. */
+export function languageOf(element: Element): string | undefined {
+  for (let at: Element | null | undefined = element; at; at = at.parent) {
+    const lang: unknown = at.attrs["xml:lang"];
+    if (typeof lang === "string") return lang;
+  }
+  return undefined;
+}

@@ -1,3 +1,5 @@
+// For those whose TypeScript target has no Disposable.
+/// <reference lib="esnext.disposable" preserve="true" />
 import { onDismissal, type ServiceInstance, summonFor } from "../services/registry.js";
 import type { DiscoNode } from "./node.js";
 import { DiscoServer } from "./server.js";

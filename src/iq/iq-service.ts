@@ -1,3 +1,5 @@
+// For those whose TypeScript target has no Disposable.
+/// <reference lib="esnext.disposable" preserve="true" />
 import { jid as parseJid } from "@xmpp/jid";
 import xml, { Element } from "@xmpp/xml";
 import { LRUCache } from "lru-cache";
@@ -379,9 +381,9 @@ function slotOf(client: Entity, type: "get" | "set", xmlns: string, name: string
   if (known !== undefined) return known;
   const slot: Slot = { handler: undefined };
   slots.set(key, slot);
-  client.iqCallee[type](xmlns, name, (context: IqContext, next: () => Promise<unknown>) =>
-    slot.handler === undefined ? next() : slot.handler(context, next),
-  );
+  const route = (context: IqContext, next: () => Promise<unknown>) =>
+    slot.handler === undefined ? next() : slot.handler(context, next);
+  client.iqCallee[type](xmlns, name, route as never);
   return slot;
 }
 

@@ -14,10 +14,11 @@ export interface IqContext {
   readonly to: JID | null;
 }
 
-/** The part of xmpp.js' `iqCallee` that is used here. */
+/** The part of xmpp.js' `iqCallee` that is used here: its handlers get an {@link IqContext} and `next`. */
 export interface IqCallee {
-  get(xmlns: string, name: string, handler: (context: never, next: () => Promise<unknown>) => unknown): void;
-  set(xmlns: string, name: string, handler: (context: never, next: () => Promise<unknown>) => unknown): void;
+  // Clients and components type their handlers differently: `never` is what any of them takes.
+  get(xmlns: string, name: string, handler: never): void;
+  set(xmlns: string, name: string, handler: never): void;
 }
 
 /** The part of xmpp.js' stream management (XEP-0198) that is used here; it is an emitter, which its types leave out. */

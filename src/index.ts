@@ -4,6 +4,24 @@
  * @packageDocumentation
  */
 
+export type { AnnouncedHash, CapsAlgorithm, Flaw } from "./caps/algorithm.js";
+export {
+  type CapsStore,
+  EntityCapsCache,
+  type EntityCapsCacheOptions,
+  type TrustedCaps,
+} from "./caps/cache.js";
+export { type EntityCapsEvents, type EntityCapsOptions, EntityCapsService } from "./caps/service.js";
+export { type Caps115, type Caps115Init, NS_CAPS, xep0115 } from "./caps/xep0115.js";
+export {
+  type CapabilityHash,
+  type Caps390Init,
+  type HashSet,
+  NS_CAPS2,
+  NS_HASHES,
+  UnhashableInfo,
+  xep0390,
+} from "./caps/xep0390.js";
 export {
   DiscoClient,
   type DiscoClientEvents,

@@ -6,7 +6,7 @@ import { Service } from "../services/service.js";
 import { type Address, show } from "../xml/jid.js";
 import { DiscoInfo } from "./info.js";
 import { DiscoItems } from "./items.js";
-import { type DiscoStats, Lookup, type QueryOptions } from "./lookup.js";
+import { type DiscoStats, Lookup, type Provider, type QueryOptions } from "./lookup.js";
 import { NS_DISCO_INFO, NS_DISCO_ITEMS } from "./namespaces.js";
 
 /** What a {@link DiscoClient} is summoned with. */
@@ -172,6 +172,21 @@ export class DiscoClient extends Service<DiscoClientOptions, DiscoClientEvents> 
       future.then(undefined, () => {});
       this.#info.prime(jid, node, () => future);
     }
+  }
+
+  /** Has somebody asked who may know of an entity, before a request is sent. @internal */
+  setInfoProvider(provider: Provider<DiscoInfo> | undefined): void {
+    this.#info.provider = provider;
+  }
+
+  /** Forgets what is known of an entity itself. @internal */
+  forgetInfo(jid: string): void {
+    this.#info.forget(jid);
+  }
+
+  /** Asks without the cache and without sharing. @internal */
+  fetchInfo(jid: string, node: string | undefined, signal: AbortSignal): Promise<DiscoInfo> {
+    return this.#info.fetch(jid, node, signal);
   }
 
   /** Empties both caches. Running queries go on; the next one for each target is fresh. */

@@ -43,6 +43,13 @@ export interface DiscoStats {
   evicted: number;
 }
 
+/**
+ * What is known of an entity from elsewhere: the answer, or how to get it, or undefined where nothing is known.
+ *
+ * It is asked before a request is sent, for an entity itself and none of its nodes.
+ */
+export type Provider<T> = (jid: string) => T | (() => Promise<T>) | undefined;
+
 /** The two kinds of question differ in this. */
 export interface Kind<T> {
   readonly xmlns: string;
@@ -61,6 +68,8 @@ interface Entry<T> {
   at: number | undefined;
   /** The session that it belongs to. */
   session: number;
+  /** Whether it came from the provider, which is asked again when it failed. */
+  readonly provided: boolean;
 }
 
 /** A primed future, started on first use. */
@@ -113,6 +122,7 @@ export class Lookup<T> {
   #size = 0;
   #ttl = Infinity;
   #order = 0;
+  provider: Provider<T> | undefined;
 
   constructor(iq: IqService, kind: Kind<T>, stats: DiscoStats, size: number) {
     this.#iq = iq;
@@ -189,20 +199,20 @@ export class Lookup<T> {
     } else {
       const entry = this.#cached(key);
       if (entry !== undefined) {
-        this.#stats.hits += 1;
-        if (entry.prime === undefined) return Promise.resolve(entry.value as T);
-        return wait(
-          this.#started(entry, entry.prime),
-          timeout,
-          signal,
-          () => new IqTimeout(undefined, timeout),
-        );
+        return this.#hit(key, entry, timeout, signal);
       }
       const running = this.#targets.get(key)?.running;
       if (running !== undefined && this.#isJoinable(running)) {
         this.#stats.aliased += 1;
         if (!noCache) running.store = true;
         return this.#join(running, timeout, signal);
+      }
+      const provided = key === jid ? this.provider?.(jid) : undefined;
+      if (provided !== undefined) {
+        const entry = this.#entry(provided, true);
+        this.#stats.primed += 1;
+        if (!noCache) this.#cache?.set(key, entry);
+        return this.#hit(key, entry, timeout, signal);
       }
     }
     const flight = this.#send(key, jid, node, from);
@@ -214,21 +224,48 @@ export class Lookup<T> {
   /** Sets what the next look-up is answered with; a running request leaves nothing behind. */
   prime(address: Address, node: string | null | undefined, value: T | (() => PromiseLike<T> | T)): void {
     const key = targetKey(toJid(address), toOptionalText(node, "node"), undefined);
-    const isFuture = typeof value === "function";
-    const entry: Entry<T> = {
-      value: isFuture ? undefined : value,
-      prime: isFuture
-        ? { start: value as () => PromiseLike<T> | T, promise: undefined, reject: undefined }
-        : undefined,
-      at: isFuture ? undefined : now(),
-      session: this.#iq.session.numberForPrimes,
-    };
+    const entry = this.#entry(value, false);
     this.#stats.primed += 1;
     this.#order += 1;
     const target = this.#targets.get(key);
     if (target !== undefined) target.barrier = this.#order;
     if (this.#cache === undefined) this.#stats.evicted += 1;
     else this.#cache.set(key, entry);
+  }
+
+  #entry(value: T | (() => PromiseLike<T> | T), provided: boolean): Entry<T> {
+    const isFuture = typeof value === "function";
+    return {
+      value: isFuture ? undefined : value,
+      prime: isFuture
+        ? { start: value as () => PromiseLike<T> | T, promise: undefined, reject: undefined }
+        : undefined,
+      at: isFuture ? undefined : now(),
+      session: this.#iq.session.numberForPrimes,
+      provided,
+    };
+  }
+
+  /** Forgets what is known of an entity itself; a running request leaves nothing behind, and nobody joins it. */
+  forget(jid: string): void {
+    this.#cache?.delete(jid);
+    const target = this.#targets.get(jid);
+    if (target === undefined) return;
+    this.#order += 1;
+    target.barrier = this.#order;
+    target.running = undefined;
+  }
+
+  /** Asks without the cache and without sharing. */
+  async fetch(jid: string, node: string | undefined, signal: AbortSignal): Promise<T> {
+    const { xmlns } = this.#kind;
+    this.#stats.sent += 1;
+    const iq = await this.#iq.request(xml("iq", { type: "get", to: jid }, xml("query", { xmlns, node })), {
+      signal,
+    });
+    const answer = this.#parse(iq, { jid, node });
+    this.#kind.arrived(jid, node, answer);
+    return answer;
   }
 
   /** Empties the cache; running requests go on, and leave nothing in it. */
@@ -277,6 +314,23 @@ export class Lookup<T> {
     }
   }
 
+  #hit(key: string, entry: Entry<T>, timeout: number, signal: AbortSignal | undefined): Promise<T> {
+    this.#stats.hits += 1;
+    if (entry.prime === undefined) return Promise.resolve(entry.value as T);
+    const answer = this.#started(key, entry, entry.prime);
+    return wait(answer, timeout, signal, () => new IqTimeout(undefined, timeout));
+  }
+
+  #parse(iq: Element, source: Source): T {
+    try {
+      return this.#kind.parse(iq, source);
+    } catch (error) {
+      throw error instanceof XMPPError
+        ? error
+        : new MalformedResponse(`the answer is unusable: ${error}`, iq);
+    }
+  }
+
   #cached(key: string): Entry<T> | undefined {
     const entry = this.#cache?.get(key);
     if (entry?.at === undefined || this.#ttl === Infinity || now() - entry.at < this.#ttl) return entry;
@@ -284,7 +338,7 @@ export class Lookup<T> {
     return undefined;
   }
 
-  #started(entry: Entry<T>, prime: Prime<T>): Promise<T> {
+  #started(key: string, entry: Entry<T>, prime: Prime<T>): Promise<T> {
     if (prime.promise !== undefined) return prime.promise;
     prime.promise = new Promise<T>((resolve, reject) => {
       prime.reject = reject;
@@ -301,7 +355,10 @@ export class Lookup<T> {
         entry.at = now();
         this.#primes.delete(prime);
       },
-      () => this.#primes.delete(prime),
+      () => {
+        this.#primes.delete(prime);
+        if (entry.provided && this.#cache?.peek(key) === entry) this.#cache.delete(key);
+      },
     );
     return prime.promise;
   }
@@ -365,18 +422,16 @@ export class Lookup<T> {
     if (target === undefined) return;
     let answer: T;
     try {
-      answer = this.#kind.parse(iq, { jid: target.jid, node: target.node });
+      answer = this.#parse(iq, { jid: target.jid, node: target.node });
     } catch (error) {
-      flight.reject(
-        error instanceof XMPPError ? error : new MalformedResponse(`the answer is unusable: ${error}`, iq),
-      );
+      flight.reject(error as Error);
       return;
     }
     if (flight.waiters === 0) this.#stats.late += 1;
     if (flight.store && flight.order >= target.barrier) {
       target.barrier = flight.order;
       const session = this.#iq.session.number;
-      this.#cache?.set(key, { value: answer, prime: undefined, at: now(), session });
+      this.#cache?.set(key, { value: answer, prime: undefined, at: now(), session, provided: false });
     }
     resolve(answer);
     this.#kind.arrived(target.jid, target.node, answer);

@@ -192,13 +192,21 @@ export class DiscoNode extends IsolatingEmitter<DiscoNodeEvents> {
 
   /** All that the node tells who asks; without a request, all there is. Rejects with what an `iter…` method throws. */
   async toInfo(request?: DiscoRequest): Promise<DiscoInfo> {
-    return new DiscoInfo({
-      jid: request?.to,
-      node: request?.node,
-      identities: await collect(this.iterIdentities(request)),
-      features: await collect(this.iterFeatures(request)),
-      forms: await collect(this.iterForms(request)),
-    });
+    return this.tellInfo(request);
+  }
+
+  /** Like {@link toInfo}, and at once where no `iter…` method is async. @internal */
+  tellInfo(request?: DiscoRequest): DiscoInfo | Promise<DiscoInfo> {
+    const identities = collect(this.iterIdentities(request));
+    const features = collect(this.iterFeatures(request));
+    const forms = collect(this.iterForms(request));
+    const source = { jid: request?.to, node: request?.node };
+    if (Array.isArray(identities) && Array.isArray(features) && Array.isArray(forms)) {
+      return new DiscoInfo({ ...source, identities, features, forms });
+    }
+    return Promise.all([identities, features, forms]).then(
+      ([identities, features, forms]) => new DiscoInfo({ ...source, identities, features, forms }),
+    );
   }
 
   /** All items that the node tells who asks; without a request, all there are. */
@@ -255,7 +263,11 @@ export function collect<T>(items: MaybeAsyncIterable<T>): T[] | Promise<T[]> {
   if (typeof items !== "object" || items === null) {
     throw new TypeError(`an iter… method gives an iterable, not ${show(items)}`);
   }
-  return Symbol.iterator in items ? [...items] : collectOverTime(items);
+  if (Symbol.iterator in items) return [...items];
+  const list = collectOverTime(items);
+  // It may reject while another part of the same answer throws, and nobody looks at it any more.
+  list.catch(() => {});
+  return list;
 }
 
 async function collectOverTime<T>(items: AsyncIterable<T> | Promise<Iterable<T>>): Promise<T[]> {

@@ -13,3 +13,10 @@ export function languageOf(element: Element): string | undefined {
   }
   return undefined;
 }
+
+/** A copy of an element and all below it. */
+export function cloneElement(element: Element): Element {
+  const copy = new Element(element.name, element.attrs);
+  for (const child of element.children) copy.append(child instanceof Element ? cloneElement(child) : child);
+  return copy;
+}

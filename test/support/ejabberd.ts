@@ -6,6 +6,8 @@ import { XmppServer, type XmppServerOptions } from "./xmpp-server.ts";
 
 const CONFIG = "ejabberd.yml";
 const READY = "ready";
+// Threads that spin while they wait starve each other on a busy machine: the start takes half a minute.
+const NO_BUSY_WAIT = ["+sbwt", "none", "+sbwtdcpu", "none", "+sbwtdio", "none"];
 
 /**
  * An ejabberd of its own for a test.
@@ -40,7 +42,7 @@ export class Ejabberd extends XmppServer {
     const ready = `file:write_file(${erlang(READY)}, os:getpid())`;
     return {
       args: [
-        ...["-noinput", "-mnesia", "dir", JSON.stringify(mnesia)],
+        ...[...NO_BUSY_WAIT, "-noinput", "-mnesia", "dir", JSON.stringify(mnesia)],
         ...["-s", "ejabberd", "-eval", [...accounts, ready].join(", ")],
       ],
       env: {

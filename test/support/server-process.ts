@@ -25,7 +25,7 @@ export interface Launch {
 }
 
 const ATTEMPTS = 5;
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 25_000;
 const POLL_MS = 10;
 const LOG_TAIL_LINES = 20;
 const PORT_TAKEN = /address (is )?already in use|port is in use/i;
@@ -213,8 +213,8 @@ export abstract class ServerProcess implements AsyncDisposable {
   async #run(): Promise<void> {
     const { name } = this.#program;
     // Else whoever has the port would be taken for the server, as soon as it accepts a connection.
-    if ((await Promise.all(this.#ports.map(accepts))).some(Boolean))
-      throw new PortTakenError(`a port of ${name} is in use`);
+    const taken = (await Promise.all(this.#ports.map(accepts))).some(Boolean);
+    if (taken) throw new PortTakenError(`A port of ${name} is in use`);
     const logged = (await this.log()).length;
     const child = await this.#spawn();
     const deadline = performance.now() + PATIENCE_MS;

@@ -1,0 +1,220 @@
+import type { Element } from "@xmpp/xml";
+import { DiscoInfo } from "../disco/info.js";
+import { DataForm, type FormField } from "../forms/data-form.js";
+import { childElements } from "../xml/element.js";
+
+/** What is wrong with an information that must not be believed, or cannot be hashed. */
+export type Flaw =
+  /** Something lacked a required attribute, so the hash cannot be that of what was understood. */
+  | "incomplete"
+  /** There is a character that XML cannot carry; such could pass for a separator. */
+  | "invalid-character"
+  /** XEP-0115 §5.4, 3.3 */
+  | "duplicate-identity"
+  /** XEP-0115 §5.4, 3.4 */
+  | "duplicate-feature"
+  /** XEP-0115 §5.4, 3.5 */
+  | "duplicate-form-type"
+  /** XEP-0115 §5.4, 3.5 */
+  | "form-type-has-several-values"
+  /** XEP-0390 §4.1, step 1 */
+  | "unknown-child"
+  /** XEP-0390 §4.1, step 2 */
+  | "form-is-multi-item"
+  /** XEP-0390 §4.1, step 3 */
+  | "form-lacks-form-type"
+  /** XEP-0390 §4.1, step 3 */
+  | "form-type-not-hidden";
+
+/** One hash that an entity announces. */
+export interface AnnouncedHash {
+  /** The name of the hash function, as announced. */
+  readonly algorithm: string;
+  /** The hash in base64, as announced. */
+  readonly value: string;
+  /** The node to ask who announces it. */
+  readonly node: string;
+  /** See {@link CapsAlgorithm.key}. */
+  readonly key: string | undefined;
+}
+
+/**
+ * How a disco#info is hashed: XEP-0115 or XEP-0390.
+ *
+ * All functions are pure. Those that take what peers send never throw on it.
+ */
+export interface CapsAlgorithm {
+  /** The namespace of its `<c/>`. */
+  readonly xmlns: string;
+
+  /** The hash in base64. @throws RangeError when there is no such hash function */
+  hash(info: DiscoInfo, algorithm?: string): string;
+
+  /** Whether a peer's information is well-formed and has this hash; false for unknown hash functions. */
+  verify(info: DiscoInfo, value: string, algorithm?: string): boolean;
+
+  /** What is wrong with the information, or undefined where it is well-formed. */
+  flaw(info: DiscoInfo): Flaw | undefined;
+
+  /** Whether nothing is wrong with the information. */
+  wellFormed(info: DiscoInfo): boolean;
+
+  /**
+   * Whether the information, once verified, may be believed of everybody who announces its hash.
+   *
+   * Less may be shared than verifies: what can be forged cannot be shared.
+   */
+  shareable(info: DiscoInfo): boolean;
+
+  /**
+   * What a hash vouches for: the information without all that the hash does not cover, or undefined where it does not
+   * verify or is not to be shared. It belongs to nobody: see {@link DiscoInfo.withSource}.
+   */
+  vouched(info: DiscoInfo, value: string, algorithm?: string): DiscoInfo | undefined;
+
+  /**
+   * The hashes that an available presence or a `<stream:features/>` announces: empty where they are of no use,
+   * undefined where it says nothing about the sender's capabilities.
+   */
+  announced(element: Element): readonly AnnouncedHash[] | undefined;
+
+  /**
+   * The key to store what has this hash under: the same for everyone who announces it. Undefined where the result is
+   * not to be shared, as with an unknown hash function.
+   */
+  key(value: string, algorithm?: string): string | undefined;
+}
+
+/**
+ * The order of two texts by octet in UTF-8 (i;octet, RFC 4790 §9.3).
+ *
+ * It is that of code points. That of JavaScript, by UTF-16 code unit, puts U+1F600 before U+FF41.
+ */
+export function compareOctets(a: string, b: string): number {
+  const length = Math.min(a.length, b.length);
+  for (let i = 0; i < length; i++) {
+    const left = a.charCodeAt(i);
+    const right = b.charCodeAt(i);
+    if (left !== right) return codePointRank(left) - codePointRank(right);
+  }
+  return a.length - b.length;
+}
+
+/** Surrogates, which stand for code points from U+10000 on, moved behind U+FFFF. */
+function codePointRank(unit: number): number {
+  return unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit;
+}
+
+/** The order of two texts by UTF-16 code unit: that of octets where there are no surrogates. */
+export function compareUnits(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** Finds half of a character from U+10000 on. It costs nothing where all characters are those of Latin-1. */
+export const SURROGATE = /[\ud800-\udfff]/;
+
+/** How often a text has a character. */
+export function count(text: string, character: string): number {
+  let found = 0;
+  for (let at = text.indexOf(character); at !== -1; at = text.indexOf(character, at + 1)) found++;
+  return found;
+}
+
+/** The separators of XEP-0390 (§4.1). XML can carry none of them. */
+export const SEPARATORS = Object.freeze({
+  file: "\u001c",
+  group: "\u001d",
+  record: "\u001e",
+  unit: "\u001f",
+});
+
+// What the Char production of XML leaves out, but for the separators. https://www.w3.org/TR/xml/#charsets
+// The first is several times as fast, and takes all surrogates for lone ones.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const SUSPICIOUS = /[\x00-\x08\x0b\x0c\x0e-\x1b\ud800-\udfff\ufffe\uffff]/;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const NOT_IN_XML = /[\x00-\x08\x0b\x0c\x0e-\x1b\p{Cs}\ufffe\uffff]/u;
+
+/**
+ * Whether a text, apart from so many separators of XEP-0390, is one that XML can carry: a lenient parser lets control
+ * characters and lone surrogates in.
+ */
+export function isCharacterData(text: string, separators = 0): boolean {
+  let found = 0;
+  for (const separator of Object.values(SEPARATORS)) found += count(text, separator);
+  return found === separators && (!SUSPICIOUS.test(text) || !NOT_IN_XML.test(text));
+}
+
+/**
+ * Which of the rules against repetition an information breaks (XEP-0115 §5.4, 3.3 to 3.5), if any.
+ *
+ * `lang` is the language of identities that have none of their own.
+ */
+export function repetition(info: DiscoInfo, lang = ""): Flaw | undefined {
+  const { identities, features, forms } = info;
+  if (new Set(features).size !== features.length) return "duplicate-feature";
+  if (identities.length > 1) {
+    const distinct = new Set(
+      identities.map((it) => [it.category, it.type, it.lang ?? lang, it.name].join("\0")),
+    );
+    if (distinct.size !== identities.length) return "duplicate-identity";
+  }
+  const formTypes = new Set<string>();
+  for (const form of forms) {
+    // "If the response includes an extended service discovery information form where the FORM_TYPE field is not of
+    // type "hidden" or the form does not include a FORM_TYPE field, ignore the form but continue processing."
+    // https://xmpp.org/extensions/xep-0115.html#ver-proc
+    if (form.formType === undefined) continue;
+    if (formTypeValues(form).some((value) => value !== form.formType)) return "form-type-has-several-values";
+    if (formTypes.has(form.formType)) return "duplicate-form-type";
+    formTypes.add(form.formType);
+  }
+  return undefined;
+}
+
+/** The name of the field that says what a form is about (XEP-0068). */
+export const FORM_TYPE = "FORM_TYPE";
+
+/** The fields of a form with FORM_TYPE among them, also where {@link DataForm.fields} leaves it out. */
+export function allFields(form: DataForm): readonly FormField[] {
+  const { formType, fields } = form;
+  if (formType === undefined || fields.some((field) => field.var === FORM_TYPE)) return fields;
+  return [{ var: FORM_TYPE, type: "hidden", values: [formType] }, ...fields];
+}
+
+function formTypeValues(form: DataForm): readonly string[] {
+  return form.fields.filter((field) => field.var === FORM_TYPE).flatMap((field) => field.values);
+}
+
+/**
+ * What the hashes cover of an information, and nothing else: no labels, no types of fields, no element.
+ *
+ * `lang` is the language of identities that have none of their own; it is made explicit.
+ */
+export function covered(info: DiscoInfo, lang: string | undefined): DiscoInfo {
+  return new DiscoInfo({
+    identities: info.identities.map((identity) => ({ ...identity, lang: identity.lang ?? lang })),
+    features: info.features,
+    forms: info.forms.map(
+      (form) =>
+        new DataForm({
+          fields: allFields(form).map(({ var: name, values }) => ({
+            var: name,
+            ...(name === FORM_TYPE ? { type: "hidden" } : {}),
+            values,
+          })),
+        }),
+    ),
+  });
+}
+
+/** The `<c/>` of a namespace in a presence or a `<stream:features/>`. */
+export function findCaps(element: Element, xmlns: string): Element | undefined {
+  return childElements(element).find((child) => child.is("c", xmlns));
+}
+
+/** Whether an element tells what its sender can do: presence that is no available one does not, an error least of all. */
+export function isAvailable(element: Element): boolean {
+  // An error brings back what we sent ourselves.
+  return element.getName() !== "presence" || element.attrs["type"] === undefined;
+}

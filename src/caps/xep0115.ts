@@ -1,0 +1,287 @@
+import xml, { type Element } from "@xmpp/xml";
+import type { DiscoInfo, Identity } from "../disco/info.js";
+import type { DataForm, FormField } from "../forms/data-form.js";
+import {
+  type AnnouncedHash,
+  type CapsAlgorithm,
+  compareOctets,
+  compareUnits,
+  count,
+  covered,
+  type Flaw,
+  FORM_TYPE,
+  findCaps,
+  isAvailable,
+  isCharacterData,
+  repetition,
+  SURROGATE,
+} from "./algorithm.js";
+import { findHashFunction, hashFunction } from "./digest.js";
+
+/** Entity capabilities (XEP-0115). */
+export const NS_CAPS = "http://jabber.org/protocol/caps";
+
+const SEPARATOR = "<";
+
+/** What a `<c xmlns="http://jabber.org/protocol/caps"/>` announces. */
+export type Caps115 =
+  /** A hash (§4): what to ask is `query`. */
+  | {
+      readonly kind: "hashed";
+      /** The name of the hash function. */
+      readonly hash: string;
+      readonly node: string;
+      readonly ver: string;
+      /** The node to ask for, `node#ver` (§6.2). */
+      readonly query: string;
+    }
+  /** The format before version 1.4, without a hash (§13): nothing to verify, and nothing to share. */
+  | { readonly kind: "legacy"; readonly node: string; readonly ver: string; readonly ext: readonly string[] }
+  /** One without a required attribute, or in a presence that is no available one. */
+  | { readonly kind: "ignored" };
+
+/** What {@link xep0115.element} makes a `<c/>` of. */
+export interface Caps115Init {
+  /** The address of the software, such as `https://my.app/`. */
+  readonly node: string;
+  readonly info: DiscoInfo;
+  /** @default "sha-1", the only one that everybody knows */
+  readonly algorithm?: string | undefined;
+}
+
+/**
+ * Entity capabilities of XEP-0115.
+ *
+ * Its string drops the structure of what it was made from, so that its hash can be forged: see
+ * {@link CapsAlgorithm.shareable}.
+ *
+ * @example
+ * xep0115.verificationString(info); // "client/pc//Exodus 0.9.1<http://jabber.org/protocol/caps<…"
+ * xep0115.hash(info); // "QgayPKawpkPSDYmwT/WM94uAlu0="
+ */
+export const xep0115 = Object.freeze({
+  xmlns: NS_CAPS,
+
+  /** The string S that is hashed (§5.1); a `<` in a part is `&lt;` in it, and all else as it is. */
+  verificationString(info: DiscoInfo): string {
+    return compose(info).text;
+  },
+
+  /** The hash of {@link xep0115.verificationString} in base64. @throws RangeError when there is no such hash function */
+  hash(info: DiscoInfo, algorithm = "sha-1"): string {
+    return hashFunction(algorithm).digest(compose(info).text);
+  },
+
+  /** Whether a peer's information is well-formed (§5.4) and has this hash; false for unknown hash functions. */
+  verify(info: DiscoInfo, ver: string, algorithm = "sha-1"): boolean {
+    if (info.incomplete) return false;
+    const { text } = compose(info);
+    return (
+      findHashFunction(algorithm)?.digest(text) === ver &&
+      isCharacterData(text) &&
+      repetition(info) === undefined
+    );
+  },
+
+  /** Which rule of §5.4, 3.3 to 3.5, the information breaks, or how else it cannot be believed. */
+  flaw(info: DiscoInfo): Flaw | undefined {
+    if (info.incomplete) return "incomplete";
+    if (!isCharacterData(compose(info).text)) return "invalid-character";
+    return repetition(info);
+  },
+
+  /** Whether the information is well-formed. */
+  wellFormed(info: DiscoInfo): boolean {
+    return xep0115.flaw(info) === undefined;
+  },
+
+  /**
+   * Whether the information is well-formed, and there is no other to be shared with the same hash.
+   *
+   * There may be where a part has a `<`, on whose escaping implementations disagree; where an identity or a form could be
+   * read as something else; and where a form has no FORM_TYPE and is left out of the hash.
+   */
+  shareable(info: DiscoInfo): boolean {
+    return xep0115.wellFormed(info) && !compose(info).escaped && isUnambiguous(info);
+  },
+
+  /** See {@link CapsAlgorithm.vouched}. The language that identities inherit takes no part, and is gone. */
+  vouched(info: DiscoInfo, ver: string, algorithm = "sha-1"): DiscoInfo | undefined {
+    if (!findHashFunction(algorithm)?.trusted) return undefined;
+    if (!xep0115.verify(info, ver, algorithm) || !xep0115.shareable(info)) return undefined;
+    return covered(info, undefined);
+  },
+
+  /** What a presence or a `<stream:features/>` announces, or undefined where there is no `<c/>`. */
+  parse(element: Element): Caps115 | undefined {
+    const caps = findCaps(element, NS_CAPS);
+    if (caps === undefined) return undefined;
+    const { hash, node, ver, ext = "" } = caps.attrs as Record<string, string | undefined>;
+    if (!node || !ver || !isAvailable(element)) return { kind: "ignored" };
+    if (!hash) return { kind: "legacy", node, ver, ext: ext.split(/\s+/).filter(Boolean) };
+    return { kind: "hashed", hash, node, ver, query: xep0115.node(node, ver) };
+  },
+
+  /** See {@link CapsAlgorithm.announced}: no more than one hash, also of an unknown function. */
+  announced(element: Element): readonly AnnouncedHash[] | undefined {
+    const caps = xep0115.parse(element);
+    if (caps === undefined || !isAvailable(element)) return undefined;
+    if (caps.kind !== "hashed") return [];
+    const { hash: algorithm, ver: value, query: node } = caps;
+    return [{ algorithm, value, node, key: xep0115.key(value, algorithm) }];
+  },
+
+  /** The node that has the information with this hash, `node#ver` (§6.2). */
+  node(node: string, ver: string): string {
+    return `${node}#${ver}`;
+  },
+
+  /** See {@link CapsAlgorithm.key}. */
+  key(ver: string, algorithm = "sha-1"): string | undefined {
+    const fn = findHashFunction(algorithm);
+    return fn?.trusted ? `${NS_CAPS}#${fn.name}.${ver}` : undefined;
+  },
+
+  /** The `<c/>` that announces an information (§4). */
+  element({ node, info, algorithm = "sha-1" }: Caps115Init): Element {
+    const { name } = hashFunction(algorithm);
+    return xml("c", { xmlns: NS_CAPS, hash: name, node, ver: xep0115.hash(info, name) });
+  },
+}) satisfies CapsAlgorithm;
+
+/** The string S, and whether a part has the separator in it. */
+function compose(info: DiscoInfo): { text: string; escaped: boolean } {
+  const { text, parts } = join(info, PLAIN);
+  const escaped = count(text, SEPARATOR) !== parts;
+  return { text: escaped || SURROGATE.test(text) ? join(info, EXACT).text : text, escaped };
+}
+
+/** How parts are written and sorted. */
+interface Writing {
+  readonly part: (text: string) => string;
+  readonly sort: (parts: string[]) => string[];
+  readonly compare: (a: string, b: string) => number;
+}
+
+// Right where no part has a `<` or a surrogate, and several times as fast.
+const PLAIN: Writing = {
+  part: (text) => text,
+  sort: (parts) => parts.sort(),
+  compare: compareUnits,
+};
+
+// "All sort operations MUST be performed using "i;octet" collation"
+// https://xmpp.org/extensions/xep-0115.html#ver-gen
+const EXACT: Writing = {
+  part: (text) => text.replaceAll("<", "&lt;"),
+  sort: (parts) => parts.sort(compareOctets),
+  compare: compareOctets,
+};
+
+/** The string S, and of how many parts it is. */
+function join({ identities, features, forms }: DiscoInfo, writing: Writing): { text: string; parts: number } {
+  const { part, sort } = writing;
+  let text = "";
+  let parts = identities.length + features.length;
+  for (const identity of identities.length < 2 ? identities : identities.toSorted(byKind(writing))) {
+    const { category, type, lang = "", name = "" } = identity;
+    text += `${part(`${category}/${type}/${lang}/${name}`)}<`;
+  }
+  if (features.length > 0) text += `${sort(features.map(part)).join("<")}<`;
+  const counted = forms.filter((form) => form.formType !== undefined);
+  if (counted.length > 1) counted.sort((a, b) => writing.compare(a.formType ?? "", b.formType ?? ""));
+  for (const { formType = "", fields } of counted) {
+    text += `${part(formType)}<`;
+    parts++;
+    for (const { var: name, values } of fields
+      .filter((field) => field.var !== FORM_TYPE)
+      .sort(byName(writing))) {
+      text += `${part(name)}<${joinValues(values, writing)}`;
+      parts += 1 + values.length;
+    }
+  }
+  return { text, parts };
+}
+
+function joinValues(values: readonly string[], { part, sort }: Writing): string {
+  const [first] = values;
+  if (first === undefined) return "";
+  return values.length === 1 ? `${part(first)}<` : `${sort(values.map(part)).join("<")}<`;
+}
+
+/** The order of fields: by name, and, where one is repeated, by values, so that there is one order. */
+function byName(writing: Writing): (a: FormField, b: FormField) => number {
+  const { part, compare } = writing;
+  return (a, b) =>
+    compare(part(a.var), part(b.var)) ||
+    compare(joinValues(a.values, writing), joinValues(b.values, writing));
+}
+
+/** The order of identities: by category, type, language and, which XEP-0115 leaves open, name. */
+function byKind({ compare }: Writing): (a: Identity, b: Identity) => number {
+  return (a, b) =>
+    compare(a.category, b.category) ||
+    compare(a.type, b.type) ||
+    compare(a.lang ?? "", b.lang ?? "") ||
+    compare(a.name ?? "", b.name ?? "");
+}
+
+/** A feature with the shape of `category/type/lang/name`. A URL has no such: its second part is empty. */
+const LIKE_AN_IDENTITY = /^[^/]+\/[^/]+\/[^/]*\//;
+
+/** The forms that entities with capabilities have, and their fields. */
+const KNOWN_FORMS: ReadonlyMap<string, ReadonlySet<string>> = new Map([
+  // XEP-0232, and ip_version from the example of XEP-0115 §5.3
+  [
+    "urn:xmpp:dataforms:softwareinfo",
+    new Set(["icon", "ip_version", "os", "os_version", "software", "software_version"]),
+  ],
+  // XEP-0157 and XEP-0485
+  [
+    "http://jabber.org/network/serverinfo",
+    new Set([
+      "abuse-addresses",
+      "admin-addresses",
+      "feedback-addresses",
+      "sales-addresses",
+      "security-addresses",
+      "serverinfo-pubsub-node",
+      "status-addresses",
+      "support-addresses",
+    ]),
+  ],
+  // XEP-0363
+  ["urn:xmpp:http:upload:0", new Set(["max-file-size"])],
+]);
+
+const FIELD_NAMES: ReadonlySet<string> = new Set([...KNOWN_FORMS.values()].flatMap((names) => [...names]));
+
+/**
+ * Whether S can be read in one way only, the way it was made.
+ *
+ * In S all stand in a row: identities, features, and of each form FORM_TYPE, then names and values. A form with
+ * features in it instead of fields has the S of who has these features. So a part must show by itself what it is: an
+ * identity by its slashes, which no feature has like that; FORM_TYPE and the names of fields by being known ones, which
+ * no value and, but for FORM_TYPE, no feature is. `urn:xmpp:http:upload:0` is both; what follows tells it apart.
+ *
+ * Other registered forms, such as `http://jabber.org/protocol/muc#roominfo`, are those of rooms and nodes. They differ
+ * from one to the next and are not worth sharing.
+ */
+function isUnambiguous({ identities, features, forms }: DiscoInfo): boolean {
+  return (
+    identities.every(({ category, type, lang = "" }) => !`${category}${type}${lang}`.includes("/")) &&
+    features.every((feature) => !LIKE_AN_IDENTITY.test(feature) && !FIELD_NAMES.has(feature)) &&
+    forms.every((form) => isKnownForm(form, features))
+  );
+}
+
+function isKnownForm({ formType, fields }: DataForm, features: readonly string[]): boolean {
+  const names = formType === undefined ? undefined : KNOWN_FORMS.get(formType);
+  if (formType === undefined || names === undefined) return false;
+  // ejabberd has a form without fields. Its FORM_TYPE was no feature if it comes after one that sorts behind it.
+  if (fields.length === 0) return features.some((feature) => compareOctets(feature, formType) > 0);
+  return fields.every(
+    ({ var: name, values }) =>
+      names.has(name) && values.every((value) => !FIELD_NAMES.has(value) && !KNOWN_FORMS.has(value)),
+  );
+}

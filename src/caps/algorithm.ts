@@ -85,33 +85,40 @@ export interface CapsAlgorithm {
   key(value: string, algorithm?: string): string | undefined;
 }
 
+/** Finds half of a character from U+10000 on. It costs nothing where all characters are those of Latin-1. */
+export const SURROGATE = /[\ud800-\udfff]/;
+
 /**
- * The order of two texts by octet in UTF-8 (i;octet, RFC 4790 §9.3).
+ * A text whose order by UTF-16 code unit, that of JavaScript, is the order of the given text by octet in UTF-8
+ * (i;octet, RFC 4790 §9.3); {@link fromOctetKey} gives the text back, also where keys have been joined.
  *
- * It is that of code points. That of JavaScript, by UTF-16 code unit, puts U+1F600 before U+FF41.
+ * The two orders differ in one point: surrogates, which stand for U+10000 and above, are less than U+E000 to U+FFFF.
+ * In the key they change places. What is below U+D800 is as it was, separators among it.
  */
-export function compareOctets(a: string, b: string): number {
-  const length = Math.min(a.length, b.length);
-  for (let i = 0; i < length; i++) {
-    const left = a.charCodeAt(i);
-    const right = b.charCodeAt(i);
-    if (left !== right) return codePointRank(left) - codePointRank(right);
-  }
-  return a.length - b.length;
+export function octetKey(text: string): string {
+  return text.replace(/[\ud800-\uffff]/g, (unit) => {
+    const code = unit.charCodeAt(0);
+    return String.fromCharCode(code < 0xe000 ? code + 0x2000 : code - 0x800);
+  });
 }
 
-/** Surrogates, which stand for code points from U+10000 on, moved behind U+FFFF. */
-function codePointRank(unit: number): number {
-  return unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit;
+/** The text that has this {@link octetKey}. */
+export function fromOctetKey(key: string): string {
+  return key.replace(/[\ud800-\uffff]/g, (unit) => {
+    const code = unit.charCodeAt(0);
+    return String.fromCharCode(code < 0xf800 ? code + 0x800 : code - 0x2000);
+  });
+}
+
+/** The order of two texts by octet in UTF-8. */
+export function compareOctets(a: string, b: string): number {
+  return compareUnits(octetKey(a), octetKey(b));
 }
 
 /** The order of two texts by UTF-16 code unit: that of octets where there are no surrogates. */
 export function compareUnits(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
-
-/** Finds half of a character from U+10000 on. It costs nothing where all characters are those of Latin-1. */
-export const SURROGATE = /[\ud800-\udfff]/;
 
 /** How often a text has a character. */
 export function count(text: string, character: string): number {

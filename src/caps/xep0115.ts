@@ -11,8 +11,10 @@ import {
   type Flaw,
   FORM_TYPE,
   findCaps,
+  fromOctetKey,
   isAvailable,
   isCharacterData,
+  octetKey,
   repetition,
   SURROGATE,
 } from "./algorithm.js";
@@ -74,20 +76,13 @@ export const xep0115 = Object.freeze({
 
   /** Whether a peer's information is well-formed (§5.4) and has this hash; false for unknown hash functions. */
   verify(info: DiscoInfo, ver: string, algorithm = "sha-1"): boolean {
-    if (info.incomplete) return false;
     const { text } = compose(info);
-    return (
-      findHashFunction(algorithm)?.digest(text) === ver &&
-      isCharacterData(text) &&
-      repetition(info) === undefined
-    );
+    return findHashFunction(algorithm)?.digest(text) === ver && flawOf(info, text) === undefined;
   },
 
   /** Which rule of §5.4, 3.3 to 3.5, the information breaks, or how else it cannot be believed. */
   flaw(info: DiscoInfo): Flaw | undefined {
-    if (info.incomplete) return "incomplete";
-    if (!isCharacterData(compose(info).text)) return "invalid-character";
-    return repetition(info);
+    return flawOf(info, compose(info).text);
   },
 
   /** Whether the information is well-formed. */
@@ -102,7 +97,8 @@ export const xep0115 = Object.freeze({
    * read as something else; and where a form has no FORM_TYPE and is left out of the hash.
    */
   shareable(info: DiscoInfo): boolean {
-    return xep0115.wellFormed(info) && !compose(info).escaped && isUnambiguous(info);
+    const { text, escaped } = compose(info);
+    return !escaped && flawOf(info, text) === undefined && isUnambiguous(info);
   },
 
   /** See {@link CapsAlgorithm.vouched}. The language that identities inherit takes no part, and is gone. */
@@ -149,81 +145,77 @@ export const xep0115 = Object.freeze({
   },
 }) satisfies CapsAlgorithm;
 
+function flawOf(info: DiscoInfo, text: string): Flaw | undefined {
+  if (info.incomplete) return "incomplete";
+  if (!isCharacterData(text)) return "invalid-character";
+  return repetition(info);
+}
+
 /** The string S, and whether a part has the separator in it. */
 function compose(info: DiscoInfo): { text: string; escaped: boolean } {
-  const { text, parts } = join(info, PLAIN);
+  const { text, parts } = join(info, asItIs);
   const escaped = count(text, SEPARATOR) !== parts;
-  return { text: escaped || SURROGATE.test(text) ? join(info, EXACT).text : text, escaped };
+  return { text: escaped || SURROGATE.test(text) ? fromOctetKey(join(info, exact).text) : text, escaped };
 }
 
-/** How parts are written and sorted. */
-interface Writing {
-  readonly part: (text: string) => string;
-  readonly sort: (parts: string[]) => string[];
-  readonly compare: (a: string, b: string) => number;
-}
-
-// Right where no part has a `<` or a surrogate, and several times as fast.
-const PLAIN: Writing = {
-  part: (text) => text,
-  sort: (parts) => parts.sort(),
-  compare: compareUnits,
-};
+// Will do where no part has a `<` or a surrogate, and is several times as fast.
+const asItIs = (text: string) => text;
 
 // "All sort operations MUST be performed using "i;octet" collation"
 // https://xmpp.org/extensions/xep-0115.html#ver-gen
-const EXACT: Writing = {
-  part: (text) => text.replaceAll("<", "&lt;"),
-  sort: (parts) => parts.sort(compareOctets),
-  compare: compareOctets,
-};
+const exact = (text: string) => octetKey(text.replaceAll("<", "&lt;"));
 
-/** The string S, and of how many parts it is. */
-function join({ identities, features, forms }: DiscoInfo, writing: Writing): { text: string; parts: number } {
-  const { part, sort } = writing;
+/** The string S of parts that are first put through `part`, and how many there are. */
+function join({ identities, features, forms }: DiscoInfo, part: (text: string) => string) {
   let text = "";
   let parts = identities.length + features.length;
-  for (const identity of identities.length < 2 ? identities : identities.toSorted(byKind(writing))) {
+  for (const identity of identities.length < 2 ? identities : sortIdentities(identities, part)) {
     const { category, type, lang = "", name = "" } = identity;
     text += `${part(`${category}/${type}/${lang}/${name}`)}<`;
   }
-  if (features.length > 0) text += `${sort(features.map(part)).join("<")}<`;
+  if (features.length > 0) text += `${features.map(part).sort().join("<")}<`;
   const counted = forms.filter((form) => form.formType !== undefined);
-  if (counted.length > 1) counted.sort((a, b) => writing.compare(a.formType ?? "", b.formType ?? ""));
+  if (counted.length > 1)
+    counted.sort((a, b) => compareUnits(part(a.formType ?? ""), part(b.formType ?? "")));
   for (const { formType = "", fields } of counted) {
     text += `${part(formType)}<`;
     parts++;
-    for (const { var: name, values } of fields
+    const sorted = fields
       .filter((field) => field.var !== FORM_TYPE)
-      .sort(byName(writing))) {
-      text += `${part(name)}<${joinValues(values, writing)}`;
-      parts += 1 + values.length;
+      // By values too where a name is repeated, so that there is one order.
+      .sort(
+        (a, b) =>
+          compareUnits(part(a.var), part(b.var)) || compareUnits(joinValues(a, part), joinValues(b, part)),
+      );
+    for (const field of sorted) {
+      text += `${part(field.var)}<${joinValues(field, part)}`;
+      parts += 1 + field.values.length;
     }
   }
   return { text, parts };
 }
 
-function joinValues(values: readonly string[], { part, sort }: Writing): string {
+function joinValues({ values }: FormField, part: (text: string) => string): string {
   const [first] = values;
   if (first === undefined) return "";
-  return values.length === 1 ? `${part(first)}<` : `${sort(values.map(part)).join("<")}<`;
+  return values.length === 1 ? `${part(first)}<` : `${values.map(part).sort().join("<")}<`;
 }
 
-/** The order of fields: by name, and, where one is repeated, by values, so that there is one order. */
-function byName(writing: Writing): (a: FormField, b: FormField) => number {
-  const { part, compare } = writing;
-  return (a, b) =>
-    compare(part(a.var), part(b.var)) ||
-    compare(joinValues(a.values, writing), joinValues(b.values, writing));
-}
-
-/** The order of identities: by category, type, language and, which XEP-0115 leaves open, name. */
-function byKind({ compare }: Writing): (a: Identity, b: Identity) => number {
-  return (a, b) =>
-    compare(a.category, b.category) ||
-    compare(a.type, b.type) ||
-    compare(a.lang ?? "", b.lang ?? "") ||
-    compare(a.name ?? "", b.name ?? "");
+/** Identities by category, type, language and, which XEP-0115 leaves open, name. */
+function sortIdentities(identities: readonly Identity[], part: (text: string) => string): Identity[] {
+  return identities
+    .map((identity) => {
+      const { category, type, lang = "", name = "" } = identity;
+      return { identity, keys: [part(category), part(type), part(lang), part(name)] as const };
+    })
+    .sort(
+      ({ keys: a }, { keys: b }) =>
+        compareUnits(a[0], b[0]) ||
+        compareUnits(a[1], b[1]) ||
+        compareUnits(a[2], b[2]) ||
+        compareUnits(a[3], b[3]),
+    )
+    .map(({ identity }) => identity);
 }
 
 /** A feature with the shape of `category/type/lang/name`. A URL has no such: its second part is empty. */

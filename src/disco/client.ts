@@ -1,10 +1,26 @@
+import { LRUCache } from "lru-cache";
 import { IqError, ServiceDismissed, SessionLost } from "../iq/errors.js";
 import { IqService } from "../iq/iq-service.js";
 import type { SessionListener } from "../iq/session.js";
+import { pageRequestElement, parseResultSet } from "../rsm/result-set.js";
 import type { Entity } from "../services/entity.js";
 import { Service } from "../services/service.js";
-import { type Address, show } from "../xml/jid.js";
+import { type Address, bareJid, domainOf, show, toJid } from "../xml/jid.js";
+import {
+  type DomainOptions,
+  type DomainResult,
+  type FindOptions,
+  findServices,
+  NO_SUCH_THING,
+  queryDomain,
+  type ServiceQuery,
+  toServiceQuery,
+  type WalkOptions,
+  type WalkResult,
+  walk,
+} from "./finding.js";
 import { DiscoInfo } from "./info.js";
+import { type AskPage, ItemPages, type PageOptions } from "./item-pages.js";
 import { DiscoItems } from "./items.js";
 import { type DiscoStats, Lookup, type Provider, type QueryOptions } from "./lookup.js";
 import { NS_DISCO_INFO, NS_DISCO_ITEMS } from "./namespaces.js";
@@ -34,6 +50,8 @@ export interface IdentityQuery {
   readonly lang?: string | undefined;
 }
 
+const MAX_UNPAGED = 1_000;
+
 /**
  * Asks other entities what they are and can do (XEP-0030), and pays once for what it asked before.
  *
@@ -50,6 +68,8 @@ export class DiscoClient extends Service<DiscoClientOptions, DiscoClientEvents> 
   readonly #info: Lookup<DiscoInfo>;
   readonly #items: Lookup<DiscoItems>;
   readonly #stats: DiscoStats = { hits: 0, misses: 0, aliased: 0, sent: 0, late: 0, primed: 0, evicted: 0 };
+  /** Who has no pages, as far as this session has shown. */
+  readonly #unpaged = new LRUCache<string, true>({ max: MAX_UNPAGED });
   readonly #session: SessionListener;
 
   constructor(client: Entity, options: Partial<DiscoClientOptions> = {}) {
@@ -85,6 +105,7 @@ export class DiscoClient extends Service<DiscoClientOptions, DiscoClientEvents> 
         const error = new SessionLost(reason);
         this.#info.lose(error);
         this.#items.lose(error);
+        this.#unpaged.clear();
       },
       resumed: () => {
         this.#info.resume();
@@ -146,6 +167,93 @@ export class DiscoClient extends Service<DiscoClientOptions, DiscoClientEvents> 
     }
   }
 
+  /**
+   * The items of an entity, asked for page by page as they are iterated (XEP-0059); all at once where the peer has no
+   * pages. For lists that are too long to be asked for, or kept, whole.
+   *
+   * @throws TypeError and RangeError for bad arguments
+   * @example
+   * for await (const room of disco.iterItems("conference.example.org", { pageSize: 50 })) …
+   */
+  iterItems(jid: Address, options: PageOptions = {}): ItemPages {
+    const target = toJid(jid);
+    const { pageSize, after, index, backwards, ...query } = options;
+    // Also a check of what the caller gave.
+    pageRequestElement({ max: pageSize ?? 0, after, index });
+    if (backwards && (after !== undefined || index !== undefined)) {
+      throw new TypeError("backwards starts at the end: it goes with neither after nor index");
+    }
+    const ask: AskPage = async (start) => {
+      const isUnpaged = this.#unpaged.has(target);
+      const answer = await this.#items.fetch(
+        target,
+        query,
+        isUnpaged ? undefined : pageRequestElement(start),
+      );
+      if (
+        answer.element !== undefined &&
+        answer.items.length > 0 &&
+        parseResultSet(answer.element) === undefined
+      ) {
+        this.#unpaged.set(target, true);
+      }
+      return answer;
+    };
+    return new ItemPages(ask, options);
+  }
+
+  /**
+   * What the services of a domain are, in order of arrival: the domain itself, its items, and one's own account where
+   * it is one's own domain. One that fails neither sinks nor delays the rest: its error is what is yielded for it.
+   *
+   * @example
+   * for await (const { jid, info, error } of disco.queryDomain()) console.log(jid, info?.identities ?? error.message);
+   */
+  queryDomain(domain?: Address, options: DomainOptions = {}): AsyncGenerator<DomainResult, void, undefined> {
+    const own = this.client.jid?.toString();
+    const ownDomain = own === undefined ? this.client.options?.domain : domainOf(own);
+    const target = toJid(domain ?? ownDomain, "domain");
+    const account = own !== undefined && target === ownDomain ? bareJid(own) : undefined;
+    return queryDomain(this, target, account, options);
+  }
+
+  /**
+   * The services of a domain that have a feature, or an identity of a category and type, in order of arrival.
+   *
+   * @example
+   * const [upload] = await disco.findServices({ feature: "urn:xmpp:http:upload:0" });
+   */
+  async findServices(query: ServiceQuery, options: FindOptions = {}): Promise<DiscoInfo[]> {
+    return this.#find(query, options, () => false);
+  }
+
+  /** The first of {@link findServices} that answers, undefined where there is none; the others are not waited for. */
+  async findService(query: ServiceQuery, options: FindOptions = {}): Promise<DiscoInfo | undefined> {
+    const [first] = await this.#find(query, options, (found) => found > 0);
+    return first;
+  }
+
+  #find(
+    query: ServiceQuery,
+    options: FindOptions,
+    isEnough: (found: number) => boolean,
+  ): Promise<DiscoInfo[]> {
+    const { domain, onError, ...rest } = options;
+    return findServices(this.queryDomain(domain, rest), toServiceQuery(query), onError, isEnough);
+  }
+
+  /**
+   * The tree under an entity: itself, its items, their items and so on, in order of arrival, the root first. No JID and
+   * node is visited twice; what fails is yielded with its error.
+   *
+   * @throws TypeError and RangeError for bad arguments
+   * @example
+   * for await (const { jid, node, info, error, depth } of disco.walk("example.org", { depth: 2 })) …
+   */
+  walk(jid: Address, options: WalkOptions = {}): AsyncGenerator<WalkResult, void, undefined> {
+    return walk(this, jid, options);
+  }
+
   /** Answers queries from now on with what is known from elsewhere. @throws TypeError when `info` is no DiscoInfo */
   setInfoCache(jid: Address, node: string | null | undefined, info: DiscoInfo): void {
     if (!(info instanceof DiscoInfo)) throw new TypeError(`info is no DiscoInfo: ${show(info)}`);
@@ -186,7 +294,7 @@ export class DiscoClient extends Service<DiscoClientOptions, DiscoClientEvents> 
 
   /** Asks without the cache and without sharing. @internal */
   fetchInfo(jid: string, node: string | undefined, signal: AbortSignal): Promise<DiscoInfo> {
-    return this.#info.fetch(jid, node, signal);
+    return this.#info.fetch(jid, { node, signal });
   }
 
   /** Empties both caches. Running queries go on; the next one for each target is fresh. */
@@ -243,5 +351,3 @@ export class DiscoClient extends Service<DiscoClientOptions, DiscoClientEvents> 
     this.#items.end(error);
   }
 }
-
-const NO_SUCH_THING = new Set(["item-not-found", "service-unavailable", "feature-not-implemented"]);

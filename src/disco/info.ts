@@ -155,7 +155,8 @@ export class DiscoInfo {
     for (const child of query.children) {
       if (!(child instanceof Element)) continue;
       const { attrs } = child;
-      const own = inherits && attrs.xmlns === undefined ? NS_DISCO_INFO : child.getNS();
+      const own =
+        inherits && attrs.xmlns === undefined && !child.name.includes(":") ? NS_DISCO_INFO : child.getNS();
       const name = child.getName();
       if (own === NS_DISCO_INFO && name === "feature") {
         if (attrs.var) features.push(attrs.var);
@@ -176,7 +177,8 @@ export class DiscoInfo {
       features,
       forms,
       element: query,
-      lang: languageOf(query),
+      // An empty one says that there is none.
+      lang: languageOf(query) || undefined,
       incomplete,
       foreign,
     });

@@ -60,8 +60,9 @@ export class DiscoItems {
     const items: Item[] = [];
     for (const child of query.children) {
       if (!(child instanceof Element) || !child.is("item", NS_DISCO_ITEMS)) continue;
-      const { jid, node, name } = child.attrs as Record<string, string | undefined>;
-      if (jid === undefined || canonicalJid(jid) === undefined) continue;
+      const { node, name } = child.attrs as Record<string, string | undefined>;
+      const jid = canonicalJid(child.attrs.jid);
+      if (jid === undefined) continue;
       items.push(Object.freeze({ jid, ...(node ? { node } : {}), ...(name === undefined ? {} : { name }) }));
     }
     const parts: Pick<DiscoItems, "jid" | "node" | "items" | "element"> = {

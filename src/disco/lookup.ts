@@ -177,20 +177,13 @@ export class Lookup<T> {
   #query(address: Address, options: QueryOptions): Promise<T> {
     if (this.#ended !== undefined) throw this.#ended;
     const jid = toJid(address);
-    const node = toOptionalText(options.node, "node");
-    const own = this.#iq.client.jid?.toString();
-    const from = options.from === undefined ? undefined : toJid(options.from, "from");
-    const { signal, requireFresh, noCache, local } = options;
-    const timeout = toTimeout(options.timeout ?? this.#iq.responseTimeout);
-    if (signal !== undefined && !(signal instanceof AbortSignal)) {
-      throw new TypeError(`signal is no AbortSignal: ${show(signal)}`);
-    }
-    signal?.throwIfAborted();
+    const { node, from, timeout, signal, own } = this.#resolve(options);
+    const { requireFresh, noCache, local } = options;
 
     if (local || jid === own) {
       const answer = this.#askHere(jid, node, from);
       if (answer !== undefined) return wait(answer, timeout, signal, () => new IqTimeout(undefined, timeout));
-      if (local) throw new IqError("service-unavailable", { text: "no DiscoServer is summoned" });
+      if (local) throw noServer();
     }
 
     const key = targetKey(jid, node, from === own ? undefined : from);
@@ -256,16 +249,43 @@ export class Lookup<T> {
     target.running = undefined;
   }
 
-  /** Asks without the cache and without sharing. */
-  async fetch(jid: string, node: string | undefined, signal: AbortSignal): Promise<T> {
-    const { xmlns } = this.#kind;
+  /** Asks without the cache and without sharing; not told by the event where it asks for a part of the answer only. */
+  async fetch(address: Address, options: QueryOptions, part?: Element): Promise<T> {
+    if (this.#ended !== undefined) throw this.#ended;
+    const jid = toJid(address);
+    const { node, from, timeout, signal, own } = this.#resolve(options);
+    if (options.local || jid === own) {
+      const answer = this.#askHere(jid, node, from, part);
+      if (answer !== undefined) return wait(answer, timeout, signal, () => new IqTimeout(undefined, timeout));
+      if (options.local) throw noServer();
+    }
     this.#stats.sent += 1;
-    const iq = await this.#iq.request(xml("iq", { type: "get", to: jid }, xml("query", { xmlns, node })), {
-      signal,
-    });
+    const iq = await this.#iq.request(this.#request(jid, node, from, part), { timeout, signal });
     const answer = this.#parse(iq, { jid, node });
-    this.#kind.arrived(jid, node, answer);
+    if (part === undefined) this.#kind.arrived(jid, node, answer);
     return answer;
+  }
+
+  #request(jid: string, node: string | undefined, from: string | undefined, part?: Element): Element {
+    const query = xml("query", { xmlns: this.#kind.xmlns, node });
+    if (part !== undefined) query.append(part);
+    return xml("iq", { type: "get", to: jid, from }, query);
+  }
+
+  /** The options of a caller, checked. */
+  #resolve(options: QueryOptions) {
+    const { signal } = options;
+    if (signal !== undefined && !(signal instanceof AbortSignal)) {
+      throw new TypeError(`signal is no AbortSignal: ${show(signal)}`);
+    }
+    signal?.throwIfAborted();
+    return {
+      node: toOptionalText(options.node, "node"),
+      from: options.from === undefined ? undefined : toJid(options.from, "from"),
+      timeout: toTimeout(options.timeout ?? this.#iq.responseTimeout),
+      signal,
+      own: this.#iq.client.jid?.toString(),
+    };
   }
 
   /** Empties the cache; running requests go on, and leave nothing in it. */
@@ -379,8 +399,7 @@ export class Lookup<T> {
   }
 
   #send(key: string, jid: string, node: string | undefined, from: string | undefined): Flight<T> {
-    const { xmlns } = this.#kind;
-    const exchange = this.#iq.open(xml("iq", { type: "get", to: jid, from }, xml("query", { xmlns, node })));
+    const exchange = this.#iq.open(this.#request(jid, node, from));
     this.#stats.sent += 1;
     this.#order += 1;
     let resolve!: (answer: T) => void;
@@ -451,11 +470,19 @@ export class Lookup<T> {
     return target;
   }
 
-  #askHere(jid: string, node: string | undefined, from: string | undefined): Promise<T> | undefined {
-    const { xmlns } = this.#kind;
-    const iq = xml("iq", { type: "get", id: "local", to: jid, from }, xml("query", { xmlns, node }));
+  #askHere(
+    jid: string,
+    node: string | undefined,
+    from: string | undefined,
+    part?: Element,
+  ): Promise<T> | undefined {
+    const iq = this.#request(jid, node, from, part);
     return this.#iq.answerLocally(iq)?.then((query) => this.#kind.parse(query, { jid, node }));
   }
+}
+
+function noServer(): IqError {
+  return new IqError("service-unavailable", { text: "no DiscoServer is summoned" });
 }
 
 function targetKey(jid: string, node: string | undefined, from: string | undefined): string {

@@ -46,7 +46,7 @@ interface IdentityEntry {
  * @example
  * class Admin extends DiscoNode {
  *   override *iterFeatures(request?: DiscoRequest) {
- *     yield* super.iterFeatures();
+ *     yield* this.ownFeatures();
  *     if (request === undefined || isAdmin(request.from)) yield "urn:example:admin";
  *   }
  * }
@@ -168,10 +168,12 @@ export class DiscoNode extends IsolatingEmitter<DiscoNodeEvents> {
     return [];
   }
 
+  /** The registered features, disco#info among them: what an override starts from. */
   protected ownFeatures(): string[] {
     return [NS_DISCO_INFO, ...new Set([...this.#registered, ...this.#holds.keys()])];
   }
 
+  /** The registered identities: what an override starts from. */
   protected ownIdentities(): Identity[] {
     const identities: Identity[] = [];
     for (const { category, type, names } of this.#identities.values()) {
@@ -186,6 +188,7 @@ export class DiscoNode extends IsolatingEmitter<DiscoNodeEvents> {
     return identities;
   }
 
+  /** The registered forms: what an override starts from. */
   protected ownForms(): DataForm[] {
     return [...this.#forms.values()];
   }
@@ -202,10 +205,11 @@ export class DiscoNode extends IsolatingEmitter<DiscoNodeEvents> {
     const forms = collect(this.iterForms(request));
     const source = { jid: request?.to, node: request?.node };
     if (Array.isArray(identities) && Array.isArray(features) && Array.isArray(forms)) {
-      return new DiscoInfo({ ...source, identities, features, forms });
+      return new DiscoInfo({ ...source, identities, features: withOwnFeature(features), forms });
     }
     return Promise.all([identities, features, forms]).then(
-      ([identities, features, forms]) => new DiscoInfo({ ...source, identities, features, forms }),
+      ([identities, features, forms]) =>
+        new DiscoInfo({ ...source, identities, features: withOwnFeature(features), forms }),
     );
   }
 
@@ -260,10 +264,9 @@ export class DiscoNode extends IsolatingEmitter<DiscoNodeEvents> {
 
 /** What an `iter…` method gave, as a list: at once where it can be. @throws TypeError when it gave no such thing */
 export function collect<T>(items: MaybeAsyncIterable<T>): T[] | Promise<T[]> {
-  if (typeof items !== "object" || items === null) {
-    throw new TypeError(`an iter… method gives an iterable, not ${show(items)}`);
-  }
+  if (typeof items !== "object" || items === null) throw notIterable(items);
   if (Symbol.iterator in items) return [...items];
+  if (!(Symbol.asyncIterator in items || "then" in items)) throw notIterable(items);
   const list = collectOverTime(items);
   // It may reject while another part of the same answer throws, and nobody looks at it any more.
   list.catch(() => {});
@@ -275,6 +278,15 @@ async function collectOverTime<T>(items: AsyncIterable<T> | Promise<Iterable<T>>
   const list: T[] = [];
   for await (const item of items) list.push(item);
   return list;
+}
+
+function notIterable(value: unknown): TypeError {
+  return new TypeError(`an iter… method gives an iterable, not ${show(value)}`);
+}
+
+/** Who answers supports disco#info, also where an override leaves it out. */
+function withOwnFeature(features: string[]): string[] {
+  return features.includes(NS_DISCO_INFO) ? features : [NS_DISCO_INFO, ...features];
 }
 
 function toFeature(feature: string): string {

@@ -68,12 +68,10 @@ export function mountAsNode<N extends DiscoNode>(
   const server = summonFor(service, DiscoServer);
   const mounts = mountsOf(server);
   const known = mounts.get(mountpoint);
-  if (known?.node === node && server.nodeAt(mountpoint) === node) {
-    known.count += 1;
-  } else {
-    server.mountNode(mountpoint, node, options);
-    mounts.set(mountpoint, { node, count: 1 });
-  }
+  const shared = known?.node === node;
+  if (!shared || server.nodeAt(mountpoint) !== node) server.mountNode(mountpoint, node, options);
+  if (shared) known.count += 1;
+  else mounts.set(mountpoint, { node, count: 1 });
   onDismissal(service, () => {
     const mount = mounts.get(mountpoint);
     if (mount?.node !== node) return;

@@ -44,7 +44,7 @@ export class DiscoServer extends DiscoTree implements ServiceInstance {
   readonly #blank = new DiscoTree();
   readonly #handles: Disposable[];
 
-  constructor(client: Entity) {
+  constructor(client: Entity, _options: Record<string, never> = {}) {
     super();
     adopt(this, client, new.target);
     this.client = client;
@@ -74,15 +74,15 @@ export class DiscoServer extends DiscoTree implements ServiceInstance {
    */
   entity(jid: Address): DiscoTree {
     const key = toJid(jid);
-    const own = canonicalJid(this.client.jid?.toString());
-    if (key === own || (own === undefined && key === this.client.options?.domain)) return this;
+    const own = this.#ownJid();
+    if (key === own) return this;
     if (!isComponent(this.client)) {
       if (own !== undefined && key === bareJid(own)) return this;
       throw new Error(`${key} is not this client, and a client answers for itself alone`);
     }
     const known = this.#entities.get(key);
     if (known !== undefined) return known;
-    const tree = new DiscoTree();
+    const tree = new DiscoTree(key);
     this.#entities.set(key, tree);
     return tree;
   }
@@ -122,7 +122,7 @@ export class DiscoServer extends DiscoTree implements ServiceInstance {
   }
 
   override iterItems(request?: DiscoRequest): MaybeAsyncIterable<Item> {
-    return this.listedItems(request?.to ?? this.client.jid?.toString());
+    return this.listedItems(request?.to ?? this.#ownJid());
   }
 
   /** What happens when the service is dismissed. */
@@ -133,24 +133,32 @@ export class DiscoServer extends DiscoTree implements ServiceInstance {
 
   #toRequest({ jid, node, from, lang }: Query): DiscoRequest {
     return {
-      to: jid === undefined ? this.client.jid?.toString() : toJid(jid),
+      to: jid === undefined ? this.#ownJid() : toJid(jid),
       node: toOptionalText(node, "node"),
       from: from === undefined ? undefined : toJid(from, "from"),
       lang,
     };
   }
 
+  /** Off line a component's JID is known as well: its domain. */
+  #ownJid(): string | undefined {
+    const { jid, options } = this.client;
+    return canonicalJid(jid?.toString() ?? (isComponent(this.client) ? options?.domain : undefined));
+  }
+
   #treeOf(jid: string | undefined): DiscoTree {
-    if (jid === undefined || !isComponent(this.client) || jid === this.client.jid?.toString()) return this;
+    if (jid === undefined || !isComponent(this.client) || jid === this.#ownJid()) return this;
     return this.#entities.get(jid) ?? this.#blank;
   }
 
   #answer(tell: (query: Query) => Promise<DiscoInfo | DiscoItems>): IqHandler {
     return async ({ stanza, element, to }: IqContext) => {
       try {
-        const { from, "xml:lang": lang } = stanza.attrs as Record<string, string | undefined>;
+        const { from, to: asked, "xml:lang": lang } = stanza.attrs as Record<string, string | undefined>;
         const { node } = element.attrs as Record<string, string | undefined>;
-        return (await tell({ jid: to?.toString(), node, from: canonicalJid(from), lang })).toElement();
+        return (
+          await tell({ jid: canonicalJid(asked) ?? to?.toString(), node, from: canonicalJid(from), lang })
+        ).toElement();
       } catch (error) {
         if (errorElement(error) !== undefined) throw error;
         this.emit("error", error);

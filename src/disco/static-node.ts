@@ -1,6 +1,4 @@
-import type { DataForm } from "../forms/data-form.js";
 import { show } from "../xml/jid.js";
-import type { Identity } from "./info.js";
 import { type Item, type ItemInit, toItem } from "./items.js";
 import { NS_DISCO_INFO } from "./namespaces.js";
 import { DiscoNode, type DiscoRequest, type MaybeAsyncIterable } from "./node.js";
@@ -43,20 +41,8 @@ export class StaticNode extends DiscoNode {
     this.notify("itemsChanged");
   }
 
-  override iterItems(_request?: DiscoRequest): Iterable<Item> {
+  override iterItems(_request?: DiscoRequest): MaybeAsyncIterable<Item> {
     return this.#items.values();
-  }
-
-  override iterFeatures(_request?: DiscoRequest): Iterable<string> {
-    return this.ownFeatures();
-  }
-
-  override iterIdentities(_request?: DiscoRequest): Iterable<Identity> {
-    return this.ownIdentities();
-  }
-
-  override iterForms(_request?: DiscoRequest): Iterable<DataForm> {
-    return this.ownForms();
   }
 
   /**
@@ -65,8 +51,9 @@ export class StaticNode extends DiscoNode {
    * @throws TypeError when the node gives them asynchronously
    */
   static clone(node: DiscoNode): StaticNode {
+    if (!(node instanceof DiscoNode)) throw new TypeError(`node is no DiscoNode: ${show(node)}`);
     const copy = new StaticNode();
-    for (const feature of now(node.iterFeatures())) {
+    for (const feature of new Set(now(node.iterFeatures()))) {
       if (feature !== NS_DISCO_INFO) copy.registerFeature(feature);
     }
     const identities = new Map<string, { category: string; type: string; names: Record<string, string> }>();

@@ -1,4 +1,4 @@
-import { show } from "../xml/jid.js";
+import { type Address, show, toJid } from "../xml/jid.js";
 import { toNonEmptyText, toText } from "../xml/text.js";
 import type { Item } from "./items.js";
 import { DiscoNode, type DiscoRequest, type MaybeAsyncIterable } from "./node.js";
@@ -18,6 +18,13 @@ interface Mount extends MountOptions {
 /** All nodes of one entity: its root, and what is mounted on it by name. */
 export class DiscoTree extends DiscoNode {
   readonly #mounts = new Map<string, Mount>();
+  readonly #jid: string | undefined;
+
+  /** @param jid whose nodes they are: listed ones are items of this JID where a request does not say who was asked */
+  constructor(jid?: Address) {
+    super();
+    this.#jid = jid === undefined ? undefined : toJid(jid);
+  }
 
   /**
    * Answers for the node of this name from now on.
@@ -51,7 +58,7 @@ export class DiscoTree extends DiscoNode {
 
   /** The mounted nodes that are listed, as items of who is asked. */
   override iterItems(request?: DiscoRequest): MaybeAsyncIterable<Item> {
-    return this.listedItems(request?.to);
+    return this.listedItems(request?.to ?? this.#jid);
   }
 
   protected listedItems(jid: string | undefined): Item[] {

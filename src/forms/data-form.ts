@@ -87,6 +87,7 @@ export class DataForm {
     const fields: FormField[] = [];
     let multiItem = false;
     for (const child of childElements(element)) {
+      if (child.getNS() !== NS_DATA_FORMS) continue;
       const name = child.getName();
       if (name === "reported" || name === "item") multiItem = true;
       else if (name === "field" && typeof child.attrs.var === "string") fields.push(parseField(child));
@@ -143,7 +144,7 @@ export class DataForm {
 function arrange(type: string, allFields: readonly FormField[], multiItem: boolean) {
   const formTypes = allFields.filter((field) => field.var === FORM_TYPE);
   const [first] = formTypes;
-  const formType = first?.type === "hidden" || type === "submit" ? first?.values[0] : undefined;
+  const formType = first?.type === "hidden" || type === "submit" ? first?.values[0] || undefined : undefined;
   const plain = formType !== undefined && formTypes.length === 1 && first?.values.length === 1;
   const fields = plain ? allFields.filter((field) => field !== first) : allFields;
   return { type, formType, fields: Object.freeze(fields), multiItem };
@@ -160,7 +161,7 @@ function isMultiItem(init: object): boolean {
 
 function parseField(element: Element): FormField {
   const { var: name, type, label } = element.attrs;
-  const values = childElements(element).filter((child) => child.getName() === "value");
+  const values = childElements(element).filter((child) => child.is("value", NS_DATA_FORMS));
   return frozenField(
     name,
     type,

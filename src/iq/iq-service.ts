@@ -5,7 +5,7 @@ import xml, { Element } from "@xmpp/xml";
 import { LRUCache } from "lru-cache";
 import type { Entity, IqContext } from "../services/entity.js";
 import { Service } from "../services/service.js";
-import { bareJid, canonicalJid, domainOf, show, toJid } from "../xml/jid.js";
+import { type Address, bareJid, canonicalJid, domainOf, show, toJid } from "../xml/jid.js";
 import { errorElement, IqError, IqTimeout, ServiceDismissed, SessionLost } from "./errors.js";
 import { Session } from "./session.js";
 import { toTimeout, type WaitOptions, wait } from "./wait.js";
@@ -13,7 +13,7 @@ import { toTimeout, type WaitOptions, wait } from "./wait.js";
 /** What {@link IqService.get} and {@link IqService.set} take. */
 export interface RequestOptions extends WaitOptions {
   /** The JID to ask as, for a component with many. */
-  readonly from?: string | undefined;
+  readonly from?: Address | undefined;
 }
 
 /** What is handled: requests of this type whose child has this name and namespace. */
@@ -152,16 +152,16 @@ export class IqService extends Service<{ responseTimeout: number }, IqServiceEve
    *
    * `to` is undefined for one's own account. It fails like {@link request}.
    */
-  get(payload: Element, to?: string, options?: RequestOptions): Promise<Element | undefined> {
+  get(payload: Element, to?: Address, options?: RequestOptions): Promise<Element | undefined> {
     return this.#ask("get", payload, to, options);
   }
 
   /** Like {@link get}, with a request of type `set`. */
-  set(payload: Element, to?: string, options?: RequestOptions): Promise<Element | undefined> {
+  set(payload: Element, to?: Address, options?: RequestOptions): Promise<Element | undefined> {
     return this.#ask("set", payload, to, options);
   }
 
-  async #ask(type: "get" | "set", payload: Element, to: string | undefined, options: RequestOptions = {}) {
+  async #ask(type: "get" | "set", payload: Element, to: Address | undefined, options: RequestOptions = {}) {
     if (!(payload instanceof Element)) {
       throw new TypeError(`payload is no Element of @xmpp/xml: ${show(payload)}`);
     }

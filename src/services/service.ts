@@ -11,7 +11,10 @@ import { adopt, type ServiceClass, type ServiceInstance, summonFor } from "./reg
  * }
  * const receipts = withServices(client(…)).summon(Receipts);
  */
-export abstract class Service<Options extends object = object, E extends Events = Record<never, never>>
+export abstract class Service<
+    Options extends object = Record<string, never>,
+    E extends Events = Record<never, never>,
+  >
   extends IsolatingEmitter<E>
   implements ServiceInstance
 {

@@ -1,0 +1,85 @@
+import { parseResultSet, type ResultSet } from "../rsm/result-set.js";
+import type { DiscoItems, Item } from "./items.js";
+import type { QueryOptions } from "./lookup.js";
+
+/** How a list of items is gone through. */
+export interface PageOptions extends Omit<QueryOptions, "requireFresh" | "noCache"> {
+  /** How many items are asked for at a time; 0 asks for their count alone. @default 100 */
+  readonly pageSize?: number | undefined;
+  /** Starts behind the item of this UID (XEP-0059). */
+  readonly after?: string | undefined;
+  /** Starts at this place of the list, from 0 on, where the peer can do that. */
+  readonly index?: number | undefined;
+  /** Starts with the last page; the order within a page stays. */
+  readonly backwards?: boolean | undefined;
+}
+
+/** Where a page begins. */
+export interface PageStart {
+  readonly max: number;
+  readonly after?: string | undefined;
+  readonly before?: string | undefined;
+  readonly index?: number | undefined;
+}
+
+/** Asks for a page; for all, where the peer is known to have no pages. */
+export type AskPage = (start: PageStart) => Promise<DiscoItems>;
+
+/**
+ * The items of an entity, asked for page by page as they are iterated (XEP-0059).
+ *
+ * Nothing is sent before the first item is asked for, and no more than what is iterated. A failure is thrown where
+ * it happens, after the items before it. Nothing is cached.
+ */
+export class ItemPages implements AsyncIterable<Item> {
+  readonly #ask: AskPage;
+  readonly #options: PageOptions;
+  #count: number | undefined;
+
+  /** @internal */
+  constructor(ask: AskPage, options: PageOptions) {
+    this.#ask = ask;
+    this.#options = options;
+  }
+
+  /** How many items there are as far as the peer has said, which may be a guess. */
+  get count(): number | undefined {
+    return this.#count;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Item, void, undefined> {
+    for await (const page of this.pages()) yield* page;
+  }
+
+  /** The items, a page at a time. */
+  async *pages(): AsyncGenerator<readonly Item[], void, undefined> {
+    const { pageSize = 100, after, index, backwards } = this.#options;
+    const seen = new Set<string>();
+    let start: PageStart | undefined = { max: pageSize, after, index, before: backwards ? "" : undefined };
+    while (start !== undefined) {
+      const { items, element } = await this.#ask(start);
+      const set: ResultSet | undefined = element && parseResultSet(element);
+      this.#count = set?.count ?? (set === undefined ? items.length : this.#count);
+      const uid = start.before === undefined ? set?.last : set?.first;
+      // A peer that runs in circles.
+      if (uid !== undefined && seen.has(uid)) return;
+      if (uid !== undefined) seen.add(uid);
+      if (items.length > 0) yield items;
+      start = set === undefined || items.length === 0 ? undefined : follow(set, items.length, start);
+    }
+  }
+}
+
+/** Where the next page begins; undefined where there is none, or no way to it. */
+function follow(
+  { first, last, index, count }: ResultSet,
+  length: number,
+  start: PageStart,
+): PageStart | undefined {
+  const { max, before } = start;
+  if (max === 0) return undefined;
+  if (before !== undefined) return first === undefined || index === 0 ? undefined : { max, before: first };
+  // The count alone may be a lie; a page that is not full besides is the last.
+  const isLast = length < max && index !== undefined && index + length === count;
+  return last === undefined || isLast ? undefined : { max, after: last };
+}

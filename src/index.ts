@@ -26,13 +26,13 @@ export {
   DiscoClient,
   type DiscoClientEvents,
   type DiscoClientOptions,
-  type IdentityQuery,
 } from "./disco/client.js";
 export {
   DiscoInfo,
   type DiscoInfoInit,
   type DiscoInfoJSON,
   type Identity,
+  type IdentityQuery,
   type Source,
 } from "./disco/info.js";
 export {
@@ -52,7 +52,7 @@ export {
   type Names,
 } from "./disco/node.js";
 export { mountAsNode, type RegisteredFeature, registerFeature } from "./disco/registration.js";
-export { DiscoServer, type Query } from "./disco/server.js";
+export { DiscoServer, type ItemsQuery, type Query } from "./disco/server.js";
 export { StaticNode } from "./disco/static-node.js";
 export { DiscoTree, type MountOptions } from "./disco/tree.js";
 export {

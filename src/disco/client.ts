@@ -4,6 +4,7 @@ import { IqService } from "../iq/iq-service.js";
 import type { SessionListener } from "../iq/session.js";
 import { pageRequestElement, parseResultSet } from "../rsm/result-set.js";
 import type { Entity } from "../services/entity.js";
+import { onDismissal } from "../services/registry.js";
 import { Service } from "../services/service.js";
 import { type Address, bareJid, domainOf, show, toJid } from "../xml/jid.js";
 import {
@@ -11,7 +12,6 @@ import {
   type DomainResult,
   type FindOptions,
   findServices,
-  NO_SUCH_THING,
   queryDomain,
   type ServiceQuery,
   toServiceQuery,
@@ -19,7 +19,7 @@ import {
   type WalkResult,
   walk,
 } from "./finding.js";
-import { DiscoInfo } from "./info.js";
+import { DiscoInfo, hasIdentity, type IdentityQuery, NO_SUCH_THING } from "./info.js";
 import { type AskPage, ItemPages, type PageOptions } from "./item-pages.js";
 import { DiscoItems } from "./items.js";
 import { type DiscoStats, Lookup, type Provider, type QueryOptions } from "./lookup.js";
@@ -42,13 +42,6 @@ export type DiscoClientEvents = {
   info: [jid: string, node: string | undefined, info: DiscoInfo];
   items: [jid: string, node: string | undefined, items: DiscoItems];
 };
-
-/** An identity to look for; what is left out does not matter. */
-export interface IdentityQuery {
-  readonly category: string;
-  readonly type?: string | undefined;
-  readonly lang?: string | undefined;
-}
 
 const MAX_UNPAGED = 1_000;
 
@@ -113,6 +106,7 @@ export class DiscoClient extends Service<DiscoClientOptions, DiscoClientEvents> 
       },
     };
     this.#iq.session.subscribe(this.#session);
+    onDismissal(this, () => this.#end());
   }
 
   /**
@@ -144,18 +138,11 @@ export class DiscoClient extends Service<DiscoClientOptions, DiscoClientEvents> 
 
   /** Whether an entity has an identity; like {@link supports}. */
   async hasIdentity(jid: Address, identity: IdentityQuery, options?: QueryOptions): Promise<boolean> {
-    const { category, type, lang } = identity ?? {};
+    const category: unknown = identity?.category;
     if (typeof category !== "string")
       throw new TypeError(`category of the identity is no string: ${show(category)}`);
     const info = await this.#infoIfAny(jid, options);
-    return (
-      info?.identities.some(
-        (candidate) =>
-          candidate.category === category &&
-          (type === undefined || candidate.type === type) &&
-          (lang === undefined || (candidate.lang ?? info.lang)?.toLowerCase() === lang.toLowerCase()),
-      ) ?? false
-    );
+    return info !== undefined && hasIdentity(info, identity);
   }
 
   async #infoIfAny(jid: Address, options?: QueryOptions): Promise<DiscoInfo | undefined> {
@@ -344,7 +331,7 @@ export class DiscoClient extends Service<DiscoClientOptions, DiscoClientEvents> 
     return { ...this.#stats };
   }
 
-  override shutdown(): void {
+  #end(): void {
     this.#iq.session.unsubscribe(this.#session);
     const error = new ServiceDismissed("DiscoClient was dismissed");
     this.#info.end(error);

@@ -2,7 +2,7 @@ import { IqError } from "../iq/errors.js";
 import { type Address, canonicalJid, show, toJid } from "../xml/jid.js";
 import type { DiscoClient } from "./client.js";
 import { crawl, type Task } from "./crawl.js";
-import type { DiscoInfo } from "./info.js";
+import { type DiscoInfo, NO_SUCH_THING } from "./info.js";
 import type { DiscoItems, Item } from "./items.js";
 import type { QueryOptions } from "./lookup.js";
 
@@ -67,13 +67,6 @@ export type WalkResult = {
     }
   | { readonly info?: undefined; readonly items?: undefined; readonly error: Error }
 );
-
-/** A peer that refuses so has nothing, and no fault. */
-export const NO_SUCH_THING: ReadonlySet<string> = new Set([
-  "item-not-found",
-  "service-unavailable",
-  "feature-not-implemented",
-]);
 
 /** See {@link DiscoClient.queryDomain}; `account` is one's own bare JID, where it lives on that domain. */
 export function queryDomain(

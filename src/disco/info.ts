@@ -268,6 +268,30 @@ function parseIdentity(attrs: Record<string, string | undefined>): Identity {
   });
 }
 
+/** An identity to look for; what is left out does not matter. */
+export interface IdentityQuery {
+  readonly category: string;
+  readonly type?: string | undefined;
+  readonly lang?: string | undefined;
+}
+
+/** Whether an information has an identity like this; languages are compared without regard to case. */
+export function hasIdentity(info: DiscoInfo, { category, type, lang }: IdentityQuery): boolean {
+  return info.identities.some(
+    (identity) =>
+      identity.category === category &&
+      (type === undefined || identity.type === type) &&
+      (lang === undefined || (identity.lang ?? info.lang)?.toLowerCase() === lang.toLowerCase()),
+  );
+}
+
+/** A peer that refuses so has no such thing, and no fault. */
+export const NO_SUCH_THING: ReadonlySet<string> = new Set([
+  "item-not-found",
+  "service-unavailable",
+  "feature-not-implemented",
+]);
+
 /** An identity that a caller gave, copied. @throws TypeError when it is none */
 export function toIdentity(identity: Identity): Identity {
   const { lang, name } = identity ?? {};

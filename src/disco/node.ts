@@ -2,7 +2,8 @@ import { DataForm } from "../forms/data-form.js";
 import { IsolatingEmitter } from "../services/emitter.js";
 import { show } from "../xml/jid.js";
 import { toNonEmptyText, toText } from "../xml/text.js";
-import { DiscoInfo, type Identity } from "./info.js";
+import { DiscoInfo, type Identity, toIdentity } from "./info.js";
+import { cutPage, type ItemPage, type PageStart } from "./item-page.js";
 import { DiscoItems, type Item } from "./items.js";
 import { NS_DISCO_INFO } from "./namespaces.js";
 
@@ -134,10 +135,7 @@ export class DiscoNode extends IsolatingEmitter<DiscoNodeEvents> {
 
   /** Adds a form in place of the one of its FORM_TYPE (XEP-0128). @throws TypeError when it has no FORM_TYPE */
   registerForm(form: DataForm): void {
-    if (!(form instanceof DataForm)) throw new TypeError(`form is no DataForm: ${show(form)}`);
-    if (form.formType === undefined)
-      throw new TypeError("the form has no FORM_TYPE, which XEP-0128 asks for");
-    this.#forms.set(form.formType, form);
+    this.#forms.set(toTypedForm(form).formType, form);
     this.notify("infoChanged");
   }
 
@@ -145,6 +143,52 @@ export class DiscoNode extends IsolatingEmitter<DiscoNodeEvents> {
   unregisterForm(formType: string): void {
     if (!this.#forms.delete(formType))
       throw new Error(`no form of FORM_TYPE ${show(formType)} is registered`);
+    this.notify("infoChanged");
+  }
+
+  /** What is registered here and not held by services. @internal */
+  registeredFeatures(): string[] {
+    return [...this.#registered];
+  }
+
+  /** Registers these features and no others. @internal */
+  replaceFeatures(features: Iterable<string>): void {
+    const names = [...features].map((feature) => toNonEmptyText(feature, "feature"));
+    this.#registered.clear();
+    for (const name of names) if (name !== NS_DISCO_INFO) this.#registered.add(name);
+    this.notify("infoChanged");
+  }
+
+  /** What is registered here. @internal */
+  registeredIdentities(): Identity[] {
+    return this.ownIdentities();
+  }
+
+  /** Registers these identities and no others; those that differ in language only are one. @internal */
+  replaceIdentities(identities: Iterable<Identity>): void {
+    const entries = new Map<string, IdentityEntry>();
+    for (const { category, type, lang = "", name } of [...identities].map(toIdentity)) {
+      const key = identityKey(category, type);
+      const entry = entries.get(key) ?? { category, type, names: undefined };
+      if (name !== undefined)
+        entry.names = { ...(entry.names as Record<string, string> | undefined), [lang]: name };
+      entries.set(key, entry);
+    }
+    this.#identities.clear();
+    for (const [key, entry] of entries) this.#identities.set(key, entry);
+    this.notify("infoChanged");
+  }
+
+  /** What is registered here. @internal */
+  registeredForms(): DataForm[] {
+    return this.ownForms();
+  }
+
+  /** Registers these forms and no others, the last of each FORM_TYPE. @internal */
+  replaceForms(forms: Iterable<DataForm>): void {
+    const list = [...forms].map(toTypedForm);
+    this.#forms.clear();
+    for (const form of list) this.#forms.set(form.formType, form);
     this.notify("infoChanged");
   }
 
@@ -211,6 +255,17 @@ export class DiscoNode extends IsolatingEmitter<DiscoNodeEvents> {
       ([identities, features, forms]) =>
         new DiscoInfo({ ...source, identities, features: withOwnFeature(features), forms }),
     );
+  }
+
+  /**
+   * A page of the items (XEP-0059). As it is, it goes through {@link iterItems} once and holds no more than the page;
+   * a node that can find its items by place or UID overrides it. The UID of an item is its JID, followed by a line feed
+   * and the node where it has one.
+   *
+   * @throws IqError `item-not-found` when there is no such page
+   */
+  pageItems(start: PageStart, request?: DiscoRequest): ItemPage | Promise<ItemPage> {
+    return cutPage(this.iterItems(request), start);
   }
 
   /** All items that the node tells who asks; without a request, all there are. */
@@ -287,6 +342,13 @@ function notIterable(value: unknown): TypeError {
 /** Who answers supports disco#info, also where an override leaves it out. */
 function withOwnFeature(features: string[]): string[] {
   return features.includes(NS_DISCO_INFO) ? features : [NS_DISCO_INFO, ...features];
+}
+
+/** A form with a FORM_TYPE. @throws TypeError when it has none */
+export function toTypedForm(form: DataForm): DataForm & { readonly formType: string } {
+  if (!(form instanceof DataForm)) throw new TypeError(`form is no DataForm: ${show(form)}`);
+  if (form.formType === undefined) throw new TypeError("the form has no FORM_TYPE, which XEP-0128 asks for");
+  return form as DataForm & { readonly formType: string };
 }
 
 function toFeature(feature: string): string {

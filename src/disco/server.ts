@@ -1,13 +1,36 @@
+import type { Element } from "@xmpp/xml";
+import { LRUCache } from "lru-cache";
+import type { DataForm } from "../forms/data-form.js";
 import { errorElement, IqError } from "../iq/errors.js";
 import { type IqHandler, IqService } from "../iq/iq-service.js";
+import { type PageRequest, parsePageRequest, resultSetElement } from "../rsm/result-set.js";
 import { type Entity, type IqContext, isComponent } from "../services/entity.js";
-import { adopt, type ServiceInstance, summonFor } from "../services/registry.js";
-import { type Address, bareJid, canonicalJid, toJid } from "../xml/jid.js";
-import { toOptionalText } from "../xml/text.js";
-import { DiscoInfo, type Identity } from "./info.js";
-import type { DiscoItems, Item } from "./items.js";
+import { adopt, onDismissal, type ServiceInstance, summonFor } from "../services/registry.js";
+import { type Address, bareJid, canonicalJid, show, toJid } from "../xml/jid.js";
+import { toNonEmptyText, toOptionalText, toText } from "../xml/text.js";
+import {
+  DiscoInfo,
+  hasIdentity,
+  type Identity,
+  type IdentityQuery,
+  NO_SUCH_THING,
+  toIdentity,
+} from "./info.js";
+import { cutPage, type ItemPage, type PageStart, toResultSet } from "./item-page.js";
+import { DiscoItems, type ItemInit, toItem } from "./items.js";
 import { NS_DISCO_INFO, NS_DISCO_ITEMS } from "./namespaces.js";
-import { collect, type DiscoNode, type DiscoRequest, type MaybeAsyncIterable } from "./node.js";
+import { collect, type DiscoNode, type DiscoRequest, toTypedForm } from "./node.js";
+import {
+  type IdentityKey,
+  type NodeAction,
+  type NodeActions,
+  type NodeHandler,
+  NodeHandlers,
+  type Owner,
+  toHandler,
+  toOwner,
+} from "./node-handlers.js";
+import { StaticNode } from "./static-node.js";
 import { DiscoTree } from "./tree.js";
 
 /** Which entity and node is meant, and for whom. */
@@ -21,6 +44,21 @@ export interface Query {
   /** The language that who asks would like. */
   readonly lang?: string | undefined;
 }
+
+/** What items are meant, and for whom. */
+export interface ItemsQuery extends Query {
+  /** The part of the list; all of it where it is left out. */
+  readonly page?: PageRequest | undefined;
+}
+
+/** How many items a page has at the most, whatever was asked for. */
+const MAX_PAGE = 1_000;
+
+/** How many items are told who does not ask for a page; where there are more, the answer says that it is one. */
+const MAX_ITEMS = 100_000;
+
+/** How many {@link DiscoServer.cacheInfo} keeps. */
+const MAX_CACHED = 10_000;
 
 /**
  * Answers disco#info and disco#items for a client or component (XEP-0030), and is the root of its nodes.
@@ -42,6 +80,8 @@ export class DiscoServer extends DiscoTree implements ServiceInstance {
   readonly #entities = new Map<string, DiscoTree>();
   /** What a JID without a tree of its own has. */
   readonly #blank = new DiscoTree();
+  readonly #handlers = new NodeHandlers();
+  readonly #cachedInfo = new LRUCache<string, DiscoInfo>({ max: MAX_CACHED });
   readonly #handles: Disposable[];
 
   constructor(client: Entity, _options: Record<string, never> = {}) {
@@ -56,13 +96,17 @@ export class DiscoServer extends DiscoTree implements ServiceInstance {
     this.#handles = [
       iq.handle(
         { type: "get", name: "query", xmlns: NS_DISCO_INFO },
-        this.#answer((query) => this.getInfo(query)),
+        this.#answer((query) => this.#answerInfo(query)),
       ),
       iq.handle(
         { type: "get", name: "query", xmlns: NS_DISCO_ITEMS },
-        this.#answer((query) => this.getItems(query)),
+        this.#answer((query, element) => this.#answerItems(query, element)),
       ),
     ];
+    onDismissal(this, () => {
+      for (const handle of this.#handles.splice(0)) handle[Symbol.dispose]();
+      this.removeAllListeners();
+    });
   }
 
   /**
@@ -74,7 +118,7 @@ export class DiscoServer extends DiscoTree implements ServiceInstance {
    */
   entity(jid: Address): DiscoTree {
     const key = toJid(jid);
-    const own = this.#ownJid();
+    const own = this.ownJid();
     if (key === own) return this;
     if (!isComponent(this.client)) {
       if (own !== undefined && key === bareJid(own)) return this;
@@ -94,46 +138,302 @@ export class DiscoServer extends DiscoTree implements ServiceInstance {
    */
   async getInfo(query: Query = {}): Promise<DiscoInfo> {
     const request = this.#toRequest(query);
-    const tree = this.#treeOf(request.to);
-    const node = tree.nodeAt(request.node);
-    if (node === undefined) throw new IqError("item-not-found");
-    const info = await node.toInfo(request);
-    if (info.identities.length > 0) return info;
-    if (node === tree && (await isBare(node))) {
-      return new DiscoInfo({ ...info, identities: [this.#defaultIdentity] });
+    const info = await this.#run("getInfo", request, undefined, () => this.#tellInfo(request));
+    if (!(info instanceof DiscoInfo))
+      throw new TypeError(`a handler of getInfo gave no DiscoInfo: ${show(info)}`);
+    const source = { jid: request.to, node: request.node };
+    if (info.identities.length > 0) {
+      return info.jid === source.jid && info.node === source.node ? info : info.withSource(source);
     }
-    throw new IqError("item-not-found");
+    if (request.node !== undefined) throw new IqError("item-not-found");
+    return new DiscoInfo({ ...info, ...source, identities: [this.#defaultIdentity] });
   }
 
-  /** What a peer that asks disco#items would be told, without a stanza. Rejects like {@link getInfo}. */
-  async getItems(query: Query = {}): Promise<DiscoItems> {
+  /**
+   * What a peer that asks disco#items would be told, without a stanza; a page where one is asked for.
+   *
+   * Rejects like {@link getInfo}, and where there is no such page.
+   */
+  async getItems(query: ItemsQuery = {}): Promise<DiscoItems> {
+    const { request, page } = await this.#page(query);
+    return new DiscoItems({ jid: request.to, node: request.node, items: page.items });
+  }
+
+  /** Whether one's own entity or node has a feature; like {@link DiscoClient.supports}, without a stanza. */
+  async supports(feature: string, owner: Owner = {}): Promise<boolean> {
+    const name = toText(feature, "feature");
+    return this.#act(
+      "supports",
+      owner,
+      name,
+      async (data) => (await this.#infoIfAny(owner))?.has(data) ?? false,
+    );
+  }
+
+  /** Whether one's own entity or node has an identity; like {@link DiscoClient.hasIdentity}, without a stanza. */
+  async hasIdentity(identity: IdentityQuery, owner: Owner = {}): Promise<boolean> {
+    toText(identity?.category, "category of the identity");
+    return this.#act("hasIdentity", owner, identity, async (data) => {
+      const info = await this.#infoIfAny(owner);
+      return info !== undefined && hasIdentity(info, data);
+    });
+  }
+
+  async #infoIfAny(owner: Owner): Promise<DiscoInfo | undefined> {
+    try {
+      return await this.getInfo(owner);
+    } catch (error) {
+      if (error instanceof IqError && NO_SUCH_THING.has(error.condition)) return undefined;
+      throw error;
+    }
+  }
+
+  /**
+   * Has an action done by a handler: for one node of an entity (`{ jid, node }`), an entity (`{ jid }`), a node of any
+   * entity (`{ node }`) or everything (`{}`). The most specific handler wins, whatever the order of registration.
+   *
+   * @throws TypeError when there is no such action, or the handler is no function
+   * @example
+   * server.setNodeHandler("getInfo", async ({ jid, from }, next) => {
+   *   if (await isBlocked(from)) throw new IqError("service-unavailable");
+   *   return next();
+   * });
+   */
+  setNodeHandler<A extends NodeAction>(action: A, handler: NodeHandler<A>, owner: Owner = {}): void {
+    this.#handlers.set(action, toHandler(handler), owner);
+  }
+
+  /** Removes a handler: the next less specific one is used from now on. @throws Error when there is none at this level */
+  deleteNodeHandler(action: NodeAction, owner: Owner = {}): void {
+    this.#handlers.delete(action, owner);
+  }
+
+  /**
+   * Does some or all actions in the default way at this level, whatever less specific handlers there are.
+   *
+   * @throws TypeError when there is no such action
+   */
+  restoreDefaults(owner: Owner = {}, actions?: readonly NodeAction[]): void {
+    this.#handlers.restoreDefaults(owner, actions);
+  }
+
+  /** Replaces the identities of an entity or node; those that differ in language only are one with several names. */
+  async setIdentities(identities: Iterable<Identity>, owner: Owner = {}): Promise<void> {
+    const list = [...identities].map(toIdentity);
+    await this.#act("setIdentities", owner, list, (data) => this.#nodeOf(owner).replaceIdentities(data));
+  }
+
+  /** Adds an identity, or a name in another language to it. */
+  async addIdentity(identity: Identity, owner: Owner = {}): Promise<void> {
+    await this.#act("addIdentity", owner, toIdentity(identity), (data) => {
+      const node = this.#nodeOf(owner);
+      const others = node.registeredIdentities().filter((known) => !isSame(known, data));
+      node.replaceIdentities([...others, data]);
+    });
+  }
+
+  /** Removes an identity, in one language where one is given; harmless where it is not there. */
+  async delIdentity(identity: IdentityKey, owner: Owner = {}): Promise<void> {
+    const { category, type, lang } = toIdentity(identity);
+    await this.#act("delIdentity", owner, { category, type, lang }, (data) => {
+      const node = this.#knownNodeOf(owner);
+      node?.replaceIdentities(
+        node
+          .registeredIdentities()
+          .filter((known) => !isSame(known, { ...data, lang: data.lang ?? known.lang })),
+      );
+    });
+  }
+
+  /** Removes all identities: an entity then tells the default one, a node is not there. */
+  async delIdentities(owner: Owner = {}): Promise<void> {
+    await this.#act("delIdentities", owner, undefined, () => this.#knownNodeOf(owner)?.replaceIdentities([]));
+  }
+
+  /** Replaces the features of an entity or node. */
+  async setFeatures(features: Iterable<string>, owner: Owner = {}): Promise<void> {
+    const list = [...features].map((feature) => toNonEmptyText(feature, "feature"));
+    await this.#act("setFeatures", owner, list, (data) => this.#nodeOf(owner).replaceFeatures(data));
+  }
+
+  /** Adds a feature; harmless where it is there. */
+  async addFeature(feature: string, owner: Owner = {}): Promise<void> {
+    await this.#act("addFeature", owner, toNonEmptyText(feature, "feature"), (data) => {
+      const node = this.#nodeOf(owner);
+      const known = node.registeredFeatures();
+      if (!known.includes(data)) node.replaceFeatures([...known, data]);
+    });
+  }
+
+  /** Removes a feature; harmless where it is not there. */
+  async delFeature(feature: string, owner: Owner = {}): Promise<void> {
+    await this.#act("delFeature", owner, toNonEmptyText(feature, "feature"), (data) => {
+      const node = this.#knownNodeOf(owner);
+      const known = node?.registeredFeatures() ?? [];
+      if (known.includes(data)) node?.replaceFeatures(known.filter((other) => other !== data));
+    });
+  }
+
+  /** Removes all features but disco#info and those that services hold. */
+  async delFeatures(owner: Owner = {}): Promise<void> {
+    await this.#act("delFeatures", owner, undefined, () => this.#knownNodeOf(owner)?.replaceFeatures([]));
+  }
+
+  /** Replaces the items of an entity or node. */
+  override async setItems(items: Iterable<ItemInit>, owner: Owner = {}): Promise<void> {
+    const list = [...items].map(toItem);
+    await this.#act("setItems", owner, list, (data) =>
+      StaticNode.prototype.setItems.call(this.#listOf(owner), data),
+    );
+  }
+
+  /** Adds an item, in place of the one of its JID and node. */
+  override async addItem(item: ItemInit, owner: Owner = {}): Promise<void> {
+    await this.#act("addItem", owner, toItem(item), (data) => this.#listOf(owner).putItem(data));
+  }
+
+  /** Removes the item of this JID and node; harmless where it is not there. */
+  async delItem(item: ItemInit, owner: Owner = {}): Promise<void> {
+    await this.#act("delItem", owner, toItem(item), (data) => {
+      if (this.#knownNodeOf(owner) !== undefined) this.#listOf(owner).dropItem(data);
+    });
+  }
+
+  /** Removes all items. */
+  async delItems(owner: Owner = {}): Promise<void> {
+    await this.#act("delItems", owner, undefined, () => {
+      if (this.#knownNodeOf(owner) !== undefined) StaticNode.prototype.setItems.call(this.#listOf(owner), []);
+    });
+  }
+
+  /** Replaces the forms of an entity or node (XEP-0128). */
+  async setForms(forms: Iterable<DataForm>, owner: Owner = {}): Promise<void> {
+    const list = [...forms].map(toTypedForm);
+    await this.#act("setForms", owner, list, (data) => this.#nodeOf(owner).replaceForms(data));
+  }
+
+  /** Adds a form in place of the one of its FORM_TYPE (XEP-0128). */
+  async addForm(form: DataForm, owner: Owner = {}): Promise<void> {
+    await this.#act("addForm", owner, toTypedForm(form), (data) => this.#nodeOf(owner).registerForm(data));
+  }
+
+  /** Removes the form of a FORM_TYPE; harmless where it is not there. */
+  async delForm(formType: string, owner: Owner = {}): Promise<void> {
+    await this.#act("delForm", owner, toNonEmptyText(formType, "formType"), (data) => {
+      const node = this.#knownNodeOf(owner);
+      node?.replaceForms(node.registeredForms().filter((form) => form.formType !== data));
+    });
+  }
+
+  /** Keeps what is known of somebody else's entity or node: in memory, as far as no handler does otherwise. */
+  async cacheInfo(info: DiscoInfo, owner: Owner): Promise<void> {
+    if (!(info instanceof DiscoInfo)) throw new TypeError(`info is no DiscoInfo: ${show(info)}`);
+    const key = JSON.stringify(toOwner(owner));
+    await this.#act("cacheInfo", owner, info, (data) => void this.#cachedInfo.set(key, data));
+  }
+
+  /** What was kept of somebody else's entity or node. */
+  async getCachedInfo(owner: Owner): Promise<DiscoInfo | undefined> {
+    const key = JSON.stringify(toOwner(owner));
+    return this.#act("getCachedInfo", owner, undefined, () => this.#cachedInfo.get(key));
+  }
+
+  // Handlers
+
+  #run<A extends NodeAction>(
+    action: A,
+    { to, node, from, lang }: DiscoRequest,
+    data: NodeActions[A]["data"],
+    byDefault: (data: NodeActions[A]["data"]) => NodeActions[A]["result"] | Promise<NodeActions[A]["result"]>,
+    page?: PageRequest,
+  ): NodeActions[A]["result"] | Promise<NodeActions[A]["result"]> {
+    return this.#handlers.run(action, { jid: to, node, from, lang, page, data }, byDefault);
+  }
+
+  /** What the application does itself, through the handlers of the owner. */
+  #act<A extends NodeAction>(
+    action: A,
+    owner: Owner,
+    data: NodeActions[A]["data"],
+    byDefault: (data: NodeActions[A]["data"]) => NodeActions[A]["result"] | Promise<NodeActions[A]["result"]>,
+  ): NodeActions[A]["result"] | Promise<NodeActions[A]["result"]> {
+    return this.#run(action, this.#toRequest(toOwner(owner)), data, byDefault);
+  }
+
+  /** The node of an owner as the defaults keep it, made on first use. */
+  #nodeOf(owner: Owner): DiscoNode {
+    const { jid, node } = toOwner(owner);
+    const tree = jid === undefined ? this : this.entity(jid);
+    const known = tree.nodeAt(node);
+    if (known !== undefined) return known;
+    const added = new StaticNode();
+    tree.mountNode(node ?? "", added);
+    return added;
+  }
+
+  #knownNodeOf(owner: Owner): DiscoNode | undefined {
+    const { jid, node } = toOwner(owner);
+    const tree = jid === undefined ? this : this.#treeOf(jid);
+    return tree === this.#blank ? undefined : tree.nodeAt(node);
+  }
+
+  #listOf(owner: Owner): StaticNode {
+    const node = this.#nodeOf(owner);
+    if (node instanceof StaticNode) return node;
+    throw new TypeError(`the node ${show(owner.node)} is no StaticNode: it has its items from elsewhere`);
+  }
+
+  // Answers
+
+  async #tellInfo(request: DiscoRequest): Promise<DiscoInfo> {
+    const tree = this.#treeOf(request.to);
+    const node = tree.nodeAt(request.node);
+    const info = await node?.tellInfo(request);
+    // A node that hides its identities from who asks is not there for them.
+    if (node === undefined || info === undefined) throw new IqError("item-not-found");
+    if (info.identities.length === 0 && !(node === tree && (await isBare(node))))
+      throw new IqError("item-not-found");
+    return info;
+  }
+
+  async #page(query: ItemsQuery): Promise<{ request: DiscoRequest; page: ItemPage; isPart: boolean }> {
     const request = this.#toRequest(query);
+    const start = {
+      ...query.page,
+      max: Math.min(query.page?.max ?? Infinity, query.page ? MAX_PAGE : MAX_ITEMS),
+    };
+    const told = await this.#run(
+      "getItems",
+      request,
+      undefined,
+      () => this.#tellItems(request, start),
+      query.page,
+    );
+    // Who handles it may leave the cutting to us.
+    const page = told instanceof DiscoItems ? await cutPage(told.items, start) : toItemPage(told);
+    return { request, page, isPart: query.page !== undefined || page.count > page.items.length };
+  }
+
+  async #tellItems(request: DiscoRequest, start: PageStart): Promise<ItemPage> {
     const tree = this.#treeOf(request.to);
     const node = tree.nodeAt(request.node);
     if (node === undefined) throw new IqError("item-not-found");
-    const items = await node.toItems(request);
-    // A node that hides all its identities from who asks is not there for them.
     const visible = await collect(node.iterIdentities(request));
-    if (visible.length === 0) {
-      const bare = await isBare(node);
-      if (!bare || (node !== tree && items.items.length === 0)) throw new IqError("item-not-found");
+    const isHidden = visible.length === 0 && !(await isBare(node));
+    const page = isHidden ? undefined : await node.pageItems(start, request);
+    // Items without an identity are told: who added them meant them to be seen.
+    if (page === undefined || (page.count === 0 && visible.length === 0 && node !== tree)) {
+      throw new IqError("item-not-found");
     }
-    return items;
+    return page;
   }
 
-  override iterItems(request?: DiscoRequest): MaybeAsyncIterable<Item> {
-    return this.listedItems(request?.to ?? this.#ownJid());
-  }
-
-  /** What happens when the service is dismissed. */
-  shutdown(): void {
-    for (const handle of this.#handles.splice(0)) handle[Symbol.dispose]();
-    this.removeAllListeners();
-  }
+  /** A hook for subclasses: see {@link Service.shutdown}. */
+  shutdown(): void | Promise<void> {}
 
   #toRequest({ jid, node, from, lang }: Query): DiscoRequest {
     return {
-      to: jid === undefined ? this.#ownJid() : toJid(jid),
+      to: jid === undefined ? this.ownJid() : toJid(jid),
       node: toOptionalText(node, "node"),
       from: from === undefined ? undefined : toJid(from, "from"),
       lang,
@@ -141,24 +441,36 @@ export class DiscoServer extends DiscoTree implements ServiceInstance {
   }
 
   /** Off line a component's JID is known as well: its domain. */
-  #ownJid(): string | undefined {
+  protected override ownJid(): string | undefined {
     const { jid, options } = this.client;
     return canonicalJid(jid?.toString() ?? (isComponent(this.client) ? options?.domain : undefined));
   }
 
   #treeOf(jid: string | undefined): DiscoTree {
-    if (jid === undefined || !isComponent(this.client) || jid === this.#ownJid()) return this;
+    if (jid === undefined || !isComponent(this.client) || jid === this.ownJid()) return this;
     return this.#entities.get(jid) ?? this.#blank;
   }
 
-  #answer(tell: (query: Query) => Promise<DiscoInfo | DiscoItems>): IqHandler {
+  async #answerInfo(query: Query): Promise<Element> {
+    return (await this.getInfo(query)).toElement();
+  }
+
+  async #answerItems(query: Query, element: Element): Promise<Element> {
+    const { request, page, isPart } = await this.#page({ ...query, page: toPageRequest(element) });
+    const { to: jid, node } = request;
+    const answer = new DiscoItems({ jid, node, items: page.items }).toElement();
+    if (isPart) answer.append(resultSetElement(toResultSet(page)));
+    return answer;
+  }
+
+  #answer(tell: (query: Query, element: Element) => Promise<Element>): IqHandler {
     return async ({ stanza, element, to }: IqContext) => {
       try {
         const { from, to: asked, "xml:lang": lang } = stanza.attrs as Record<string, string | undefined>;
         const { node } = element.attrs as Record<string, string | undefined>;
-        return (
-          await tell({ jid: canonicalJid(asked) ?? to?.toString(), node, from: canonicalJid(from), lang })
-        ).toElement();
+        // xmpp.js' own JID escapes what was meant literally.
+        const jid = canonicalJid(asked) ?? to?.toString();
+        return await tell({ jid, node, from: canonicalJid(from), lang }, element);
       } catch (error) {
         if (errorElement(error) !== undefined) throw error;
         this.emit("error", error);
@@ -166,6 +478,28 @@ export class DiscoServer extends DiscoTree implements ServiceInstance {
       }
     };
   }
+}
+
+/** The page that a peer asks for. @throws IqError when its numbers are none */
+function toPageRequest(element: Element): PageRequest | undefined {
+  try {
+    return parsePageRequest(element);
+  } catch (error) {
+    throw new IqError("bad-request", { text: error instanceof Error ? error.message : undefined });
+  }
+}
+
+/** What a handler of getItems gave. @throws TypeError when it is neither items nor a page of them */
+function toItemPage(told: ItemPage): ItemPage {
+  if (typeof told === "object" && told !== null && Array.isArray(told.items) && Number.isInteger(told.count))
+    return told;
+  throw new TypeError(
+    `a handler of getItems gave neither a DiscoItems nor { items, index, count }: ${show(told)}`,
+  );
+}
+
+function isSame(a: IdentityKey, b: IdentityKey): boolean {
+  return a.category === b.category && a.type === b.type && a.lang === b.lang;
 }
 
 /** Whether a node has no identity at all, and so hides none. */

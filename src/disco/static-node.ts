@@ -1,4 +1,5 @@
 import { show } from "../xml/jid.js";
+import { type ItemPage, type PageStart, slicePage, uidOf } from "./item-page.js";
 import { type Item, type ItemInit, toItem } from "./items.js";
 import { NS_DISCO_INFO } from "./namespaces.js";
 import { DiscoNode, type DiscoRequest, type MaybeAsyncIterable } from "./node.js";
@@ -14,6 +15,8 @@ import { DiscoNode, type DiscoRequest, type MaybeAsyncIterable } from "./node.js
  */
 export class StaticNode extends DiscoNode {
   #items = new Map<string, Item>();
+  /** The items and their places by UID, for paging; undefined when they changed since. */
+  #order: { readonly list: readonly Item[]; readonly places: ReadonlyMap<string, number> } | undefined;
 
   /** The items, in order of their addition. */
   get items(): readonly Item[] {
@@ -23,14 +26,14 @@ export class StaticNode extends DiscoNode {
   /** Adds an item. @throws TypeError when its JID is none · Error when there is one of the same JID and node */
   addItem(item: ItemInit): void {
     addTo(this.#items, item);
-    this.notify("itemsChanged");
+    this.#changed();
   }
 
   /** Removes the item of this JID and node. @throws Error when there is none */
   removeItem(item: ItemInit): void {
-    const { jid, node } = toItem(item);
-    if (!this.#items.delete(itemKey(jid, node))) throw new Error(`there is no item ${describe(jid, node)}`);
-    this.notify("itemsChanged");
+    const known = toItem(item);
+    if (!this.#items.delete(uidOf(known))) throw new Error(`there is no item ${describe(known)}`);
+    this.#changed();
   }
 
   /** Replaces all items, or none where one of them is bad. @throws TypeError and Error like {@link addItem} */
@@ -38,11 +41,48 @@ export class StaticNode extends DiscoNode {
     const all = new Map<string, Item>();
     for (const item of items) addTo(all, item);
     this.#items = all;
+    this.#changed();
+  }
+
+  /** Sets an item, in place of the one of its JID and node. @internal */
+  putItem(init: ItemInit): void {
+    const item = toItem(init);
+    this.#items.set(uidOf(item), item);
+    this.#changed();
+  }
+
+  /** Removes an item where it is there. @internal */
+  dropItem(init: ItemInit): void {
+    if (this.#items.delete(uidOf(toItem(init)))) this.#changed();
+  }
+
+  #changed(): void {
+    this.#order = undefined;
     this.notify("itemsChanged");
   }
 
   override iterItems(_request?: DiscoRequest): MaybeAsyncIterable<Item> {
     return this.#items.values();
+  }
+
+  /** The items that were added: what an override starts from. */
+  protected ownItems(): Iterable<Item> {
+    return this.#items.values();
+  }
+
+  /** Whether there are no items but those that were added; a subclass that overrides {@link iterItems} has others. */
+  protected hasOwnItemsOnly(): boolean {
+    return this.iterItems === StaticNode.prototype.iterItems;
+  }
+
+  override pageItems(start: PageStart, request?: DiscoRequest): ItemPage | Promise<ItemPage> {
+    if (!this.hasOwnItemsOnly()) return super.pageItems(start, request);
+    this.#order ??= {
+      list: [...this.#items.values()],
+      places: new Map([...this.#items.keys()].map((uid, place) => [uid, place])),
+    };
+    const { list, places } = this.#order;
+    return slicePage(list, (uid) => places.get(uid), start);
   }
 
   /**
@@ -77,16 +117,11 @@ function now<T>(items: MaybeAsyncIterable<T>): Iterable<T> {
 
 function addTo(items: Map<string, Item>, init: ItemInit): void {
   const item = toItem(init);
-  const key = itemKey(item.jid, item.node);
-  if (items.has(key)) throw new Error(`the item ${describe(item.jid, item.node)} is there already`);
-  items.set(key, item);
+  const uid = uidOf(item);
+  if (items.has(uid)) throw new Error(`the item ${describe(item)} is there already`);
+  items.set(uid, item);
 }
 
-function itemKey(jid: string, node: string | undefined): string {
-  // No JID has the separator in it.
-  return node === undefined ? jid : `${jid}\0${node}`;
-}
-
-function describe(jid: string, node: string | undefined): string {
+function describe({ jid, node }: Item): string {
   return node === undefined ? jid : `${jid} with the node ${show(node)}`;
 }

@@ -1,7 +1,8 @@
 import { type Address, show, toJid } from "../xml/jid.js";
 import { toNonEmptyText, toText } from "../xml/text.js";
 import type { Item } from "./items.js";
-import { DiscoNode, type DiscoRequest, type MaybeAsyncIterable } from "./node.js";
+import { DiscoNode, type DiscoRequest } from "./node.js";
+import { StaticNode } from "./static-node.js";
 
 /** How a mounted node shows among the items of its entity. */
 export interface MountOptions {
@@ -16,7 +17,7 @@ interface Mount extends MountOptions {
 }
 
 /** All nodes of one entity: its root, and what is mounted on it by name. */
-export class DiscoTree extends DiscoNode {
+export class DiscoTree extends StaticNode {
   readonly #mounts = new Map<string, Mount>();
   readonly #jid: string | undefined;
 
@@ -56,15 +57,23 @@ export class DiscoTree extends DiscoNode {
     return mountpoint === undefined ? this : this.#mounts.get(mountpoint)?.node;
   }
 
-  /** The mounted nodes that are listed, as items of who is asked. */
-  override iterItems(request?: DiscoRequest): MaybeAsyncIterable<Item> {
-    return this.listedItems(request?.to ?? this.#jid);
+  /** The items that were added, and the mounted nodes that are listed, as items of who is asked. */
+  override *iterItems(request?: DiscoRequest): Iterable<Item> {
+    yield* this.ownItems();
+    const jid = request?.to ?? this.ownJid();
+    if (jid === undefined) return;
+    for (const [node, { listed, name }] of this.#mounts) {
+      if (listed === true) yield { jid, node, ...(name === undefined ? {} : { name }) };
+    }
   }
 
-  protected listedItems(jid: string | undefined): Item[] {
-    if (jid === undefined) return [];
-    return [...this.#mounts]
-      .filter(([, mount]) => mount.listed === true)
-      .map(([node, { name }]) => ({ jid, node, ...(name === undefined ? {} : { name }) }));
+  protected override hasOwnItemsOnly(): boolean {
+    if (this.iterItems !== DiscoTree.prototype.iterItems) return false;
+    return ![...this.#mounts.values()].some((mount) => mount.listed === true);
+  }
+
+  /** Whose nodes they are, as far as it is known. */
+  protected ownJid(): string | undefined {
+    return this.#jid;
   }
 }

@@ -1,6 +1,7 @@
 import xml, { type Element } from "@xmpp/xml";
 import { childElements } from "../xml/element.js";
 import { show } from "../xml/jid.js";
+import { withoutBadCharacters } from "../xml/text.js";
 
 /** The namespace of the defined conditions and of `<text/>` in an `<error/>` (RFC 6120 §8.3.3). */
 export const NS_STANZAS = "urn:ietf:params:xml:ns:xmpp-stanzas";
@@ -88,7 +89,7 @@ export class IqError extends XMPPError {
 
   constructor(condition: string, init: IqErrorInit = {}) {
     // It becomes the name of an element.
-    if (!CONDITION.test(condition)) {
+    if (typeof condition !== "string" || !CONDITION.test(condition)) {
       throw new TypeError(
         `condition is none of RFC 6120 §8.3.3, such as "item-not-found": ${show(condition)}`,
       );
@@ -110,7 +111,9 @@ export class IqError extends XMPPError {
     let condition: string | undefined;
     let text: string | undefined;
     let application: Element | undefined;
-    const error = childElements(iq).find((child) => child.is("error"));
+    // What was asked may come back with it, and have any name.
+    const errors = childElements(iq).filter((child) => child.is("error"));
+    const error = errors.find((child) => child.getNS() === iq.getNS()) ?? errors[0];
     for (const child of error === undefined ? [] : childElements(error)) {
       const name = child.getName();
       if (child.getNS() !== NS_STANZAS) application ??= child;
@@ -133,8 +136,13 @@ export class IqError extends XMPPError {
 
   /** The `<error/>` that tells this error. */
   toElement(): Element {
-    const element = xml("error", { type: this.type }, xml(this.condition, { xmlns: NS_STANZAS }));
-    if (this.text !== undefined) element.append(xml("text", { xmlns: NS_STANZAS }, this.text));
+    const element = xml(
+      "error",
+      { type: this.type, by: this.by },
+      xml(this.condition, { xmlns: NS_STANZAS }),
+    );
+    if (this.text !== undefined)
+      element.append(xml("text", { xmlns: NS_STANZAS }, withoutBadCharacters(this.text)));
     if (this.application !== undefined) element.append(this.application);
     return element;
   }

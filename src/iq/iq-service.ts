@@ -4,6 +4,7 @@ import { jid as parseJid } from "@xmpp/jid";
 import xml, { Element } from "@xmpp/xml";
 import { LRUCache } from "lru-cache";
 import type { Entity, IqContext } from "../services/entity.js";
+import { onDismissal } from "../services/registry.js";
 import { Service } from "../services/service.js";
 import { type Address, bareJid, canonicalJid, domainOf, show, toJid } from "../xml/jid.js";
 import { errorElement, IqError, IqTimeout, ServiceDismissed, SessionLost } from "./errors.js";
@@ -74,18 +75,6 @@ const slotsOfClients = new WeakMap<Entity, Map<string, Slot>>();
 /** How many answers are waited for that nobody wants any more. */
 const MAX_ABANDONED = 10_000;
 
-// In these states of a connection a stanza would break the negotiation or be lost.
-const NOT_READY = new Set([
-  "connecting",
-  "connect",
-  "opening",
-  "open",
-  "closing",
-  "close",
-  "disconnecting",
-  "disconnect",
-]);
-
 /**
  * Requests and answers with typed failures (RFC 6120 §8.2.3): every request ends in its answer, an
  * {@link IqError}, an {@link IqTimeout}, {@link SessionLost} or the reason of the caller's signal.
@@ -117,6 +106,7 @@ export class IqService extends Service<{ responseTimeout: number }, IqServiceEve
     this.session = new Session(client);
     this.session.subscribe({ lost: (reason) => this.#lose(reason), resumed: () => this.#sendHeld() });
     client.on("element", this.#onElement);
+    onDismissal(this, () => this.#end());
   }
 
   /** How long is waited for an answer where the caller does not say, in milliseconds; 30,000 at first. */
@@ -199,6 +189,16 @@ export class IqService extends Service<{ responseTimeout: number }, IqServiceEve
   }
 
   async #answer(handler: IqHandler, context: IqContext, next: () => Promise<unknown>): Promise<unknown> {
+    const { number } = this.session;
+    const reply = await this.#reply(handler, context, next);
+    // xmpp.js writes the reply as soon as it has it, and fails where it cannot.
+    await this.session.settled();
+    if (this.session.number === number) return reply;
+    // Who asked is told of the end of the session by the server.
+    return new Promise(() => {});
+  }
+
+  async #reply(handler: IqHandler, context: IqContext, next: () => Promise<unknown>): Promise<unknown> {
     try {
       const reply: unknown = await handler(context, next);
       if (reply instanceof Element || reply === true || reply === undefined) return reply;
@@ -259,7 +259,7 @@ export class IqService extends Service<{ responseTimeout: number }, IqServiceEve
     // So that an element that is sent twice is not sent under one id.
     const copy = new Element("iq", iq.attrs);
     copy.children.push(...iq.children);
-    copy.attrs.id ??= newId();
+    copy.attrs.id = String(copy.attrs.id ?? newId());
     if (to !== undefined) copy.attrs.to = toJid(to, "to");
     if (from !== undefined) copy.attrs.from = toJid(from, "from");
     const { id } = copy.attrs;
@@ -268,7 +268,7 @@ export class IqService extends Service<{ responseTimeout: number }, IqServiceEve
     }
     const exchange = new Exchange(copy, id, copy.attrs.to);
     this.#waiting.set(id, exchange);
-    if (!NOT_READY.has(this.client.status)) this.#transmit(exchange);
+    if (this.session.ready) this.#transmit(exchange);
     else this.#hold(exchange, undefined);
     return exchange;
   }
@@ -280,10 +280,12 @@ export class IqService extends Service<{ responseTimeout: number }, IqServiceEve
 
   /** Somebody waits for it again. @internal */
   revive(exchange: Exchange): void {
-    if (this.#abandoned.delete(exchange.id)) this.#waiting.set(exchange.id, exchange);
+    if (!this.#abandoned.delete(exchange.id)) return;
+    this.#waiting.set(exchange.id, exchange);
+    if (exchange.held && this.session.ready) this.#transmit(exchange);
   }
 
-  override shutdown(): void {
+  #end(): void {
     this.#dismissed = true;
     this.session.dispose();
     this.client.removeListener("element", this.#onElement);
@@ -318,9 +320,8 @@ export class IqService extends Service<{ responseTimeout: number }, IqServiceEve
   }
 
   #sendHeld(): void {
-    for (const exchange of [...this.#waiting.values(), ...this.#abandoned.values()]) {
-      if (exchange.held) this.#transmit(exchange);
-    }
+    // What nobody waits for any more is not worth sending.
+    for (const exchange of this.#waiting.values()) if (exchange.held) this.#transmit(exchange);
   }
 
   #lose(reason: string): void {

@@ -8,6 +8,17 @@ export interface SessionListener {
   resumed?(): void;
 }
 
+const NOT_READY = new Set([
+  "connecting",
+  "connect",
+  "opening",
+  "open",
+  "closing",
+  "close",
+  "disconnecting",
+  "disconnect",
+]);
+
 interface ResumptionEmitter {
   on(event: "resumed", listener: () => void): unknown;
   removeListener(event: "resumed", listener: () => void): unknown;
@@ -24,13 +35,19 @@ export class Session {
   readonly #listeners = new Set<SessionListener>();
   #state: "new" | "alive" | "suspended" | "lost";
   #number = 0;
+  #followed: string | undefined;
+  readonly #events = ["online", "disconnect", "offline"].map(
+    (name) => [name, () => this.#onEvent(name)] as const,
+  );
 
   constructor(client: Entity) {
     this.#client = client;
-    this.#state = client.status === "online" ? "alive" : "new";
-    client.on("online", this.#onOnline);
-    client.on("disconnect", this.#onDisconnect);
-    client.on("offline", this.#onOffline);
+    if (client.status === "online") this.#state = "alive";
+    else this.#state = this.resumable ? "suspended" : "new";
+    // First of all listeners, so that what an application asks in one of its own belongs to the session that it has
+    // been told of.
+    client.prependListener("status", this.#onStatus);
+    for (const [name, listener] of this.#events) client.prependListener(name, listener);
     this.#streamManagement?.on("resumed", this.#onResumed);
   }
 
@@ -47,6 +64,29 @@ export class Session {
   /** Whether the connection is cut and the stream may be resumed yet. */
   get suspended(): boolean {
     return this.#state === "suspended";
+  }
+
+  /** Whether stanzas can be written; elsewhere one would break the negotiation or be lost. */
+  get ready(): boolean {
+    const { status } = this.#client;
+    // A stream that is resumed is "open" yet while xmpp.js tells of it.
+    return !NOT_READY.has(status) || (status === "open" && this.#state === "alive");
+  }
+
+  /** Resolves when the session goes on or is lost, where the connection is cut; else at once. */
+  settled(): Promise<void> | undefined {
+    if (!this.suspended) return undefined;
+    return new Promise((resolve) => {
+      const listener: SessionListener = {
+        lost: () => end(),
+        resumed: () => end(),
+      };
+      const end = () => {
+        this.unsubscribe(listener);
+        resolve();
+      };
+      this.subscribe(listener);
+    });
   }
 
   /** Whether the server lets the stream be resumed. */
@@ -67,26 +107,34 @@ export class Session {
   }
 
   dispose(): void {
-    this.#client.removeListener("online", this.#onOnline);
-    this.#client.removeListener("disconnect", this.#onDisconnect);
-    this.#client.removeListener("offline", this.#onOffline);
+    this.#client.removeListener("status", this.#onStatus);
+    for (const [name, listener] of this.#events) this.#client.removeListener(name, listener);
     this.#streamManagement?.removeListener("resumed", this.#onResumed);
     this.#listeners.clear();
   }
 
-  readonly #onOnline = (): void => {
-    this.#lose("a new session has begun");
-    this.#state = "alive";
+  /** xmpp.js emits `status` right before the event of that name: what the one has told, the other need not. */
+  readonly #onStatus = (status: string): void => {
+    this.#follow(status);
+    this.#followed = status;
   };
 
-  readonly #onDisconnect = (): void => {
-    if (this.#state === "alive" && this.resumable) this.#state = "suspended";
-    else if (this.#state !== "suspended") this.#lose("the connection was lost");
-  };
+  #onEvent(name: string): void {
+    if (this.#followed !== name) this.#follow(name);
+    this.#followed = undefined;
+  }
 
-  readonly #onOffline = (): void => {
-    this.#lose("the session was ended");
-  };
+  #follow(status: string): void {
+    if (status === "online") {
+      this.#lose("a new session has begun");
+      this.#state = "alive";
+    } else if (status === "offline") {
+      this.#lose("the session was ended");
+    } else if (status === "disconnect") {
+      if (this.#state === "alive" && this.resumable) this.#state = "suspended";
+      else if (this.#state !== "suspended") this.#lose("the connection was lost");
+    }
+  }
 
   readonly #onResumed = (): void => {
     this.#state = "alive";

@@ -43,6 +43,7 @@ export class IsolatingEmitter<E extends Events> extends Emitter<E & { error: [er
   }
 }
 
-function isThenable(value: unknown): value is PromiseLike<unknown> {
+/** Whether a value is a promise, or behaves like one. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }

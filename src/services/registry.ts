@@ -1,4 +1,5 @@
 import { show } from "../xml/jid.js";
+import { isThenable } from "./emitter.js";
 import type { Entity } from "./entity.js";
 
 /** What `summon` makes: anything with a client, mostly a {@link Service}. */
@@ -26,6 +27,8 @@ interface Entry {
   /** Whether the application summoned it itself, so that it stays when no other service needs it. */
   wanted: boolean;
   gone: boolean;
+  /** Its async shutdown. */
+  ending: Promise<void> | undefined;
 }
 
 const registries = new WeakMap<object, Registry>();
@@ -47,10 +50,13 @@ export class Registry {
     summoner = this.#building.at(-1),
   ): S {
     if (typeof Class !== "function") throw new TypeError(`summon takes a service class, not ${show(Class)}`);
-    const existing = this.#services.get(Class as AnyServiceClass);
+    // A service that is shutting down has what it summoned, though others get a new one.
+    const own = [...(summoner?.needs ?? [])].find((needed) => needed.Class === Class);
+    const existing = own ?? this.#services.get(Class as AnyServiceClass);
     if (existing !== undefined && options !== undefined) {
       throw new Error(`${Class.name} is summoned already: options are for the first who summons it`);
     }
+    if (existing !== undefined && summoner !== undefined) assertNoCircle(existing, summoner);
     const entry = existing ?? this.#build(Class as AnyServiceClass, options);
     if (summoner === undefined) {
       entry.wanted = true;
@@ -69,8 +75,7 @@ export class Registry {
   #build(Class: AnyServiceClass, options: object | undefined): Entry {
     const start = this.#building.findIndex((entry) => entry.Class === Class);
     if (start !== -1) {
-      const circle = [...this.#building.slice(start).map((entry) => entry.Class), Class];
-      throw new Error(`services summon each other in a circle: ${circle.map((c) => c.name).join(" → ")}`);
+      throw circle([...this.#building.slice(start).map((entry) => entry.Class), Class]);
     }
     const entry: Entry = {
       Class,
@@ -81,12 +86,13 @@ export class Registry {
       instance: undefined,
       wanted: false,
       gone: false,
+      ending: undefined,
     };
     this.#building.push(entry);
     try {
       entry.instance = new Class(this.#client, options as never);
     } catch (error) {
-      quietly(this.#shutDown([entry], false));
+      quietly(this.#shutDown([entry]));
       throw error;
     } finally {
       this.#building.pop();
@@ -110,22 +116,29 @@ export class Registry {
     if (entry === undefined) return Promise.resolve();
     const order: Entry[] = [];
     collectDependents(entry, order);
-    return quietly(this.#shutDown(order, true));
+    return quietly(this.#shutDown(order));
   }
 
   /**
    * Shuts down in this order, and then what nobody needs any more. All that is not async happens before
    * it returns, so that a service is gone when `dismiss` comes back.
    */
-  #shutDown(order: Entry[], callHook: boolean): Promise<void> {
+  #shutDown(order: Entry[]): Promise<void> {
     for (const entry of order) this.#services.delete(entry.Class);
     const errors: unknown[] = [];
     const queue = [...order];
     const next = (): Promise<void> | undefined => {
       for (let entry = queue.shift(); entry !== undefined; entry = queue.shift()) {
-        const pending = this.#end(entry, callHook, errors);
+        const pending = this.#end(entry, errors);
+        if (pending !== undefined) {
+          const ended = entry;
+          // Until then it needs what it summoned, which a new instance may summon, too.
+          return pending.then(() => {
+            this.#release(ended, queue);
+            return next();
+          });
+        }
         this.#release(entry, queue);
-        if (pending !== undefined) return pending.then(next);
       }
       return undefined;
     };
@@ -136,11 +149,18 @@ export class Registry {
     });
   }
 
-  #end(entry: Entry, callHook: boolean, errors: unknown[]): Promise<void> | undefined {
-    let pending: Promise<void> | undefined;
+  #end(entry: Entry, errors: unknown[]): Promise<void> | undefined {
+    // Another dismissal may have been faster.
+    if (entry.gone) return entry.ending;
     try {
-      const result = callHook ? entry.instance?.shutdown?.() : undefined;
-      pending = result?.then(undefined, (error: unknown) => void errors.push(error));
+      // A service that failed in its constructor has no instance here: its hook cannot know what is there.
+      const result: unknown = entry.instance?.shutdown?.();
+      if (isThenable(result)) {
+        entry.ending = Promise.resolve(result).then(
+          () => {},
+          (error: unknown) => void errors.push(error),
+        );
+      }
     } catch (error) {
       errors.push(error);
     }
@@ -152,7 +172,7 @@ export class Registry {
         errors.push(error);
       }
     }
-    return pending;
+    return entry.ending;
   }
 
   /** What an ended service needed goes too, unless the application or another service wants it. */
@@ -171,6 +191,25 @@ function collectDependents(entry: Entry, order: Entry[]): void {
   if (order.includes(entry)) return;
   for (const dependent of entry.neededBy) collectDependents(dependent, order);
   order.push(entry);
+}
+
+/** @throws Error when `summoner`, which is about to need `entry`, is needed by it already */
+function assertNoCircle(entry: Entry, summoner: Entry): void {
+  const path = pathTo(entry, summoner);
+  if (path !== undefined) throw circle([summoner, ...path].map(({ Class }) => Class));
+}
+
+function pathTo(from: Entry, to: Entry): Entry[] | undefined {
+  if (from === to) return [to];
+  for (const needed of from.needs) {
+    const path = pathTo(needed, to);
+    if (path !== undefined) return [from, ...path];
+  }
+  return undefined;
+}
+
+function circle(classes: AnyServiceClass[]): Error {
+  return new Error(`services summon each other in a circle: ${classes.map(({ name }) => name).join(" → ")}`);
 }
 
 /** Who awaits the promise sees its rejection; who does not is not ended by it. */

@@ -49,14 +49,24 @@ export function canonicalJid(text: unknown): string | undefined {
  * A local part with characters that a JID cannot have is escaped (XEP-0106), as `@xmpp/jid` does.
  */
 export function toJid(address: unknown, what = "jid"): string {
-  const text = typeof address === "object" && address !== null ? String(address) : address;
+  const text = textOf(address);
   const canonical = canonicalJid(text) ?? escaped(text);
   if (canonical === undefined) throw new TypeError(`${what} is no JID: ${show(address)}`);
   return canonical;
 }
 
+function textOf(address: unknown): unknown {
+  if (typeof address !== "object" || address === null) return address;
+  try {
+    return String(address);
+  } catch {
+    return undefined;
+  }
+}
+
 function escaped(text: unknown): string | undefined {
-  if (typeof text !== "string") return undefined;
+  // xmpp.js leaves an empty part out.
+  if (typeof text !== "string" || /^\s*@|^[^/]*\/$/.test(text)) return undefined;
   try {
     return canonicalJid(parse(text).toString());
   } catch {

@@ -4,6 +4,11 @@ import { show } from "./jid.js";
 // https://www.w3.org/TR/xml/#charsets
 const NOT_IN_XML = /[^\P{Cc}\t\n\r\x7f-\x9f]|[\p{Cs}\ufffe\uffff]/u;
 
+/** The text with U+FFFD in place of each character that XML cannot carry. */
+export function withoutBadCharacters(text: string): string {
+  return text.replaceAll(new RegExp(NOT_IN_XML, "gu"), "\ufffd");
+}
+
 /** Returns `value` where it is text that XML can carry; `what` names it in the `TypeError` where it is not. */
 export function toText(value: unknown, what: string): string {
   if (typeof value !== "string") throw new TypeError(`${what} is no string: ${show(value)}`);

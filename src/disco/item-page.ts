@@ -1,0 +1,132 @@
+import { IqError } from "../iq/errors.js";
+import type { PageRequest, ResultSet } from "../rsm/result-set.js";
+import type { Item } from "./items.js";
+import type { MaybeAsyncIterable } from "./node.js";
+
+/** A part of a list of items. */
+export interface ItemPage {
+  readonly items: readonly Item[];
+  /** The place of the first one in the list, from 0 on. */
+  readonly index: number;
+  /** How many items the list has. */
+  readonly count: number;
+}
+
+/** What is asked for, complete: at most so many items, from one of the starts. */
+export interface PageStart extends PageRequest {
+  readonly max: number;
+}
+
+/** The UID of an item within its list (XEP-0059): as long as the item is there, it leads to it. */
+export function uidOf({ jid, node }: Item): string {
+  // No JID has the separator in it.
+  return node === undefined ? jid : `${jid}\n${node}`;
+}
+
+/** What an answer says of a page. */
+export function toResultSet({ items, index, count }: ItemPage): ResultSet {
+  const first = items[0];
+  const last = items.at(-1);
+  if (first === undefined || last === undefined) return { count };
+  return { first: uidOf(first), index, last: uidOf(last), count };
+}
+
+/** "If there is no item whose UID matches that in the Result Set Request's <after/> or <before/> element, or if the page doesn't exist". */
+export function noSuchPage(): IqError {
+  return new IqError("item-not-found", { text: "there is no such page" });
+}
+
+/** Cuts a page out of a list whose places by UID are known. */
+export function slicePage(
+  list: readonly Item[],
+  placeOf: (uid: string) => number | undefined,
+  { max, after, before, index = 0 }: PageStart,
+): ItemPage {
+  const count = list.length;
+  const place = (uid: string): number => {
+    const found = placeOf(uid);
+    if (found === undefined) throw noSuchPage();
+    return found;
+  };
+  if (after !== undefined) return part(list, place(after) + 1, max);
+  if (before !== undefined) {
+    const end = before === "" ? count : place(before);
+    const start = Math.max(0, end - max);
+    return part(list, start, end - start);
+  }
+  if (index > 0 && index >= count) throw noSuchPage();
+  return part(list, index, max);
+}
+
+function part(list: readonly Item[], index: number, length: number): ItemPage {
+  return { items: list.slice(index, index + length), index, count: list.length };
+}
+
+/** Cuts a page out of a list as it comes by: the list is gone through once, and never held. */
+export function cutPage(list: MaybeAsyncIterable<Item>, start: PageStart): ItemPage | Promise<ItemPage> {
+  const cutter = new Cutter(start);
+  if (Symbol.iterator in list) {
+    for (const item of list) cutter.add(item);
+    return cutter.page();
+  }
+  return cutOverTime(list, cutter);
+}
+
+async function cutOverTime(
+  list: AsyncIterable<Item> | Promise<Iterable<Item>>,
+  cutter: Cutter,
+): Promise<ItemPage> {
+  for await (const item of Symbol.asyncIterator in list ? list : await list) cutter.add(item);
+  return cutter.page();
+}
+
+class Cutter {
+  readonly #start: PageStart;
+  #items: Item[] = [];
+  #index = 0;
+  #count = 0;
+  /** Whether the item that the page is behind or before has come by. */
+  #isFound = false;
+
+  constructor(start: PageStart) {
+    this.#start = start;
+  }
+
+  add(item: Item): void {
+    const { max, after, before, index } = this.#start;
+    if (after !== undefined) {
+      if (this.#isFound) this.#take(item);
+      else this.#isFound = uidOf(item) === after;
+    } else if (before !== undefined) {
+      this.#isFound ||= before !== "" && uidOf(item) === before;
+      if (!this.#isFound) this.#items.push(item);
+    } else if (index === undefined || this.#count >= index) {
+      this.#take(item);
+    }
+    this.#count += 1;
+    // Of what comes before, the last is wanted. Not at each item, since that moves all of them.
+    if (this.#items.length > 2 * max) this.#trim();
+  }
+
+  #take(item: Item): void {
+    if (this.#items.length >= this.#start.max) return;
+    if (this.#items.length === 0) this.#index = this.#count;
+    this.#items.push(item);
+  }
+
+  #trim(): void {
+    const surplus = this.#items.length - this.#start.max;
+    if (surplus <= 0) return;
+    this.#items = this.#items.slice(surplus);
+    this.#index += surplus;
+  }
+
+  page(): ItemPage {
+    const { after, before, index = 0 } = this.#start;
+    if ((after !== undefined || (before !== undefined && before !== "")) && !this.#isFound)
+      throw noSuchPage();
+    if (after === undefined && before === undefined && index > 0 && index >= this.#count) throw noSuchPage();
+    if (before !== undefined && after === undefined) this.#trim();
+    return { items: this.#items, index: this.#index, count: this.#count };
+  }
+}

@@ -138,9 +138,11 @@ export class DiscoClient extends Service<DiscoClientOptions, DiscoClientEvents> 
 
   /** Whether an entity has an identity; like {@link supports}. */
   async hasIdentity(jid: Address, identity: IdentityQuery, options?: QueryOptions): Promise<boolean> {
-    const category: unknown = identity?.category;
-    if (typeof category !== "string")
-      throw new TypeError(`category of the identity is no string: ${show(category)}`);
+    const { category, type, lang }: Partial<Record<keyof IdentityQuery, unknown>> = identity ?? {};
+    for (const [part, value] of Object.entries({ category, type, lang })) {
+      if (typeof value === "string" || (value === undefined && part !== "category")) continue;
+      throw new TypeError(`${part} of the identity is no string: ${show(value)}`);
+    }
     const info = await this.#infoIfAny(jid, options);
     return info !== undefined && hasIdentity(info, identity);
   }
@@ -264,8 +266,9 @@ export class DiscoClient extends Service<DiscoClientOptions, DiscoClientEvents> 
         throw new TypeError(`future is no promise, and no function that returns one: ${show(future)}`);
       }
       // It may reject before anybody asks.
-      future.then(undefined, () => {});
-      this.#info.prime(jid, node, () => future);
+      const promise = Promise.resolve(future);
+      promise.catch(() => {});
+      this.#info.prime(jid, node, () => promise);
     }
   }
 

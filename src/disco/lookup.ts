@@ -82,6 +82,7 @@ interface Prime<T> {
 /** One request and those who wait for it. */
 interface Flight<T> {
   readonly exchange: Exchange;
+  readonly target: Target<T>;
   readonly promise: Promise<T>;
   readonly reject: (error: Error) => void;
   readonly sentAt: number;
@@ -103,6 +104,9 @@ interface Target<T> {
   barrier: number;
 }
 
+/** What a Map of V8 holds. */
+const MAX_SIZE = 2 ** 24 - 1;
+
 const now = () => performance.now();
 
 /**
@@ -117,6 +121,8 @@ export class Lookup<T> {
   readonly #targets = new Map<string, Target<T>>();
   /** The primed futures that are waited for. */
   readonly #primes = new Map<Prime<T>, Entry<T>>();
+  /** Reject the local questions that are open. */
+  readonly #local = new Set<(error: Error) => void>();
   #ended: Error | undefined;
   #cache: LRUCache<string, Entry<T>> | undefined;
   #size = 0;
@@ -136,8 +142,8 @@ export class Lookup<T> {
   }
 
   set size(size: number) {
-    if (!Number.isInteger(size) || size < 0) {
-      throw new RangeError(`the size of a cache is a whole number from 0 on, not ${show(size)}`);
+    if (!Number.isInteger(size) || size < 0 || size > MAX_SIZE) {
+      throw new RangeError(`the size of a cache is a whole number from 0 to ${MAX_SIZE}, not ${show(size)}`);
     }
     const old = this.#cache;
     this.#size = size;
@@ -210,6 +216,8 @@ export class Lookup<T> {
     }
     const flight = this.#send(key, jid, node, from);
     flight.store = !noCache;
+    // What was asked before is not fresh; the late answer to an overdue request is better than none.
+    if (requireFresh) flight.target.barrier = flight.order;
     this.#stats.misses += 1;
     return this.#join(flight, timeout, signal);
   }
@@ -318,6 +326,7 @@ export class Lookup<T> {
     this.#ended = error;
     this.#cache?.clear();
     this.#rejectAll(error);
+    for (const reject of this.#local) reject(error);
   }
 
   #rejectAll(error: SessionLost): void {
@@ -360,13 +369,13 @@ export class Lookup<T> {
 
   #started(key: string, entry: Entry<T>, prime: Prime<T>): Promise<T> {
     if (prime.promise !== undefined) return prime.promise;
-    prime.promise = new Promise<T>((resolve, reject) => {
-      prime.reject = reject;
-      new Promise<T>((start) => start(prime.start())).then((value) => {
-        if (!this.#kind.is(value)) reject(new TypeError(`a primed future gave ${show(value)}`));
-        else resolve(value);
-      }, reject);
+    let resolve!: (value: T) => void;
+    let reject!: (error: Error) => void;
+    prime.promise = new Promise<T>((onValue, onError) => {
+      resolve = onValue;
+      reject = onError;
     });
+    prime.reject = reject;
     this.#primes.set(prime, entry);
     prime.promise.then(
       (value) => {
@@ -380,6 +389,11 @@ export class Lookup<T> {
         if (entry.provided && this.#cache?.peek(key) === entry) this.#cache.delete(key);
       },
     );
+    // Only now: it may ask for its own target.
+    new Promise<T>((start) => start(prime.start())).then((value) => {
+      if (!this.#kind.is(value)) reject(new TypeError(`a primed future gave ${show(value)}`));
+      else resolve(value);
+    }, reject);
     return prime.promise;
   }
 
@@ -410,8 +424,14 @@ export class Lookup<T> {
     });
     // All its callers may be gone when it fails.
     promise.catch(() => {});
+    let target = this.#targets.get(key);
+    if (target === undefined) {
+      target = { jid, node, running: undefined, open: new Set(), barrier: 0 };
+      this.#targets.set(key, target);
+    }
     const flight: Flight<T> = {
       exchange,
+      target,
       promise,
       reject,
       sentAt: now(),
@@ -420,13 +440,6 @@ export class Lookup<T> {
       waiters: 0,
       settled: false,
     };
-    let target = this.#targets.get(key);
-    if (target === undefined) {
-      target = { jid, node, running: flight, open: new Set(), barrier: 0 };
-      this.#targets.set(key, target);
-    }
-    // An answer that is under way already is older than this one's.
-    target.barrier = flight.order;
     target.running = flight;
     target.open.add(flight);
     exchange.answer.then(
@@ -477,7 +490,12 @@ export class Lookup<T> {
     part?: Element,
   ): Promise<T> | undefined {
     const iq = this.#request(jid, node, from, part);
-    return this.#iq.answerLocally(iq)?.then((query) => this.#kind.parse(query, { jid, node }));
+    const answer = this.#iq.answerLocally(iq)?.then((query) => this.#kind.parse(query, { jid, node }));
+    if (answer === undefined) return undefined;
+    return new Promise<T>((resolve, reject) => {
+      this.#local.add(reject);
+      answer.then(resolve, reject).then(() => this.#local.delete(reject));
+    });
   }
 }
 

@@ -20,6 +20,31 @@ export function toTimeout(value: unknown, what = "timeout"): number {
   return value;
 }
 
+/** Who waits with a signal. It has one listener for all: Node.js warns of a leak from the eleventh on. */
+const aborts = new WeakMap<AbortSignal, { readonly ends: Set<() => void>; readonly listener: () => void }>();
+
+/** Calls `end` when the signal is aborted, until what this returns is called. */
+function onAbort(signal: AbortSignal, end: () => void): () => void {
+  let abort = aborts.get(signal);
+  if (abort === undefined) {
+    const ends = new Set<() => void>();
+    const listener = () => {
+      for (const one of ends) one();
+    };
+    abort = { ends, listener };
+    aborts.set(signal, abort);
+    signal.addEventListener("abort", abort.listener);
+  }
+  const { ends, listener } = abort;
+  ends.add(end);
+  return () => {
+    ends.delete(end);
+    if (ends.size > 0 || aborts.get(signal)?.ends !== ends) return;
+    aborts.delete(signal);
+    signal.removeEventListener("abort", listener);
+  };
+}
+
 /** A caller's own wait for what others may wait for too: its end leaves `promise` alone. */
 export function wait<T>(
   promise: Promise<T>,
@@ -27,11 +52,17 @@ export function wait<T>(
   signal: AbortSignal | undefined,
   onTimeout: () => Error,
 ): Promise<T> {
-  return pTimeout(promise, {
+  let release: (() => void) | undefined;
+  const end = new Promise<T>((resolve, reject) => {
+    if (signal?.aborted) reject(signal.reason);
+    else if (signal !== undefined) release = onAbort(signal, () => reject(signal.reason));
+    promise.then(resolve, reject);
+  });
+  const waiting = pTimeout(end, {
     milliseconds: Math.min(Math.max(timeout, Number.MIN_VALUE), MAX_DELAY),
     fallback: (): never => {
       throw onTimeout();
     },
-    ...(signal === undefined ? {} : { signal }),
   });
+  return release === undefined ? waiting : waiting.finally(release);
 }

@@ -1,8 +1,6 @@
-import type { Element } from "@xmpp/xml";
+import { Element } from "@xmpp/xml";
 import { LRUCache } from "lru-cache";
-import { bareJid } from "../xml/jid.js";
-import type { AnnouncedHash, CapsAlgorithm } from "./algorithm.js";
-import { findCaps, isAvailable } from "./algorithm.js";
+import { type AnnouncedHash, type CapsAlgorithm, findCaps, isAvailable } from "./algorithm.js";
 
 /** One hash that can be verified and shared, and by which algorithm. */
 export interface Capability extends AnnouncedHash {
@@ -10,14 +8,19 @@ export interface Capability extends AnnouncedHash {
   readonly key: string;
 }
 
-/** What an entity announces; one object for all who announce the same. */
+/** What an entity announces. */
 export interface Announcement {
+  /** Equal for those who announce the same; undefined where it is too long to be kept, and like no other. */
+  readonly text: string | undefined;
   /** What can be verified and shared, the best first. */
   readonly capabilities: readonly Capability[];
 }
 
 /** How many different announcements are kept to be recognized. */
 const MAX_KINDS = 1_000;
+
+/** How long an announcement may be: ten hashes by XEP-0390 are shorter. */
+const MAX_LENGTH = 2_048;
 
 /**
  * Who announces what, bounded.
@@ -26,6 +29,7 @@ const MAX_KINDS = 1_000;
  */
 export class Announcements {
   readonly #algorithms: readonly CapsAlgorithm[];
+  /** One object for all who announce the same. */
   readonly #kinds = new LRUCache<string, Announcement>({ max: MAX_KINDS });
   readonly #asked: LRUCache<string, Announcement>;
   readonly #unasked: LRUCache<string, Announcement>;
@@ -42,25 +46,24 @@ export class Announcements {
     return this.#asked.size + this.#unasked.size;
   }
 
-  /** What an available presence or a `<stream:features/>` announces; undefined where it has no `<c/>` of use. */
+  /** What an available presence or a `<stream:features/>` announces; undefined where it has no `<c/>`. */
   read(element: Element, isSupported: (algorithm: CapsAlgorithm) => boolean): Announcement | undefined {
     if (!isAvailable(element)) return undefined;
-    const elements: { readonly caps: CapsAlgorithm; readonly text: string }[] = [];
-    for (const caps of this.#algorithms) {
-      const found = isSupported(caps) ? findCaps(element, caps.xmlns) : undefined;
-      if (found !== undefined) elements.push({ caps, text: found.toString() });
-    }
+    const supported = this.#algorithms.filter(isSupported);
+    const elements = supported.flatMap((caps) => findCaps(element, caps.xmlns) ?? []);
     if (elements.length === 0) return undefined;
-    const kind = elements.map(({ text }) => text).join("");
-    const known = this.#kinds.get(kind);
+    const text = JSON.stringify(elements.map(contentOf));
+    if (text.length > MAX_LENGTH) return { text: undefined, capabilities: [] };
+    const known = this.#kinds.get(text);
     if (known !== undefined) return known;
-    const announced = elements.map(({ caps }) => caps.announced(element)?.map((hash) => ({ ...hash, caps })));
-    if (announced.every((hashes) => hashes === undefined)) return undefined;
-    const capabilities = announced
-      .flatMap((hashes) => hashes ?? [])
-      .filter((hash): hash is Capability => hash.key !== undefined);
-    const announcement: Announcement = { capabilities };
-    this.#kinds.set(kind, announcement);
+    const capabilities = supported.flatMap((caps) =>
+      (caps.announced(element) ?? []).flatMap((hash) => {
+        const { key, ...rest } = detached(hash);
+        return key === undefined ? [] : { ...rest, key, caps };
+      }),
+    );
+    const announcement: Announcement = { text, capabilities };
+    this.#kinds.set(text, announcement);
     return announcement;
   }
 
@@ -76,15 +79,17 @@ export class Announcements {
     const announcement = this.#unasked.peek(jid);
     if (announcement === undefined) return undefined;
     this.#unasked.delete(jid);
-    this.#asked.set(jid, announcement);
+    this.#asked.set(detached(jid), announcement);
     return announcement;
   }
 
   /** Sets what an entity announces; returns whether that is new. */
   set(jid: string, announcement: Announcement): boolean {
     const before = this.get(jid);
-    (this.#asked.has(jid) ? this.#asked : this.#unasked).set(jid, announcement);
-    return before !== announcement;
+    const isNew = before?.text === undefined || before.text !== announcement.text;
+    const known = this.#asked.has(jid) ? this.#asked : this.#unasked;
+    known.set(before === undefined ? detached(jid) : jid, isNew ? announcement : before);
+    return isNew;
   }
 
   /** Forgets an entity; returns whether it was known. */
@@ -94,16 +99,19 @@ export class Announcements {
 
   /** The known entities of an account. */
   resourcesOf(bare: string): string[] {
-    return [...this.#asked.keys(), ...this.#unasked.keys()].filter(
-      (jid) => jid !== bare && bareJid(jid) === bare,
-    );
+    const prefix = `${bare}/`;
+    const found: string[] = [];
+    for (const known of [this.#asked, this.#unasked]) {
+      for (const jid of known.keys()) if (jid.startsWith(prefix)) found.push(jid);
+    }
+    return found;
   }
 
-  /** Those who announce a hash, from those who matter most on. */
-  *announcersOf(key: string): Iterable<string> {
+  /** Those who announce one of these hashes, from those who matter most on. */
+  *announcersOf(keys: ReadonlySet<string>): Iterable<readonly [jid: string, announcement: Announcement]> {
     for (const known of [this.#asked, this.#unasked]) {
-      for (const [jid, announcement] of known.entries()) {
-        if (announces(announcement, key)) yield jid;
+      for (const entry of known.entries()) {
+        if (entry[1].capabilities.some(({ key }) => keys.has(key))) yield entry;
       }
     }
   }
@@ -114,7 +122,15 @@ export class Announcements {
   }
 }
 
-/** Whether a hash is among those announced. */
-export function announces(announcement: Announcement | undefined, key: string): boolean {
-  return announcement?.capabilities.some((capability) => capability.key === key) ?? false;
+/** What a `<c/>` says. What lies deeper means nothing, and might be too deep for recursion. */
+function contentOf(caps: Element): unknown {
+  return [
+    caps.attrs,
+    caps.children.map((child) => (child instanceof Element ? [child.name, child.attrs, child.getText()] : child)),
+  ];
+}
+
+/** A copy in memory of its own: in V8 a part of a text keeps the whole of it, here all that was read from the network. */
+function detached<T>(value: T): T {
+  return JSON.parse(JSON.stringify(value)) as T;
 }

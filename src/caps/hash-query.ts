@@ -7,63 +7,70 @@ import type { Slots } from "./slots.js";
 export interface HashQueryContext {
   readonly slots: Slots;
   readonly hedgeDelay: number;
-  announcementOf(jid: string): Announcement | undefined;
-  announcersOf(key: string): Iterable<string>;
+  /** What is known already of what is announced; never rejects. */
+  recall(announcement: Announcement): Promise<DiscoInfo | undefined>;
+  /** Those who announce one of these hashes. */
+  announcersOf(keys: ReadonlySet<string>): Iterable<readonly [jid: string, announcement: Announcement]>;
   /** Sends a request. */
   fetch(jid: string, node: string | undefined, signal: AbortSignal): Promise<DiscoInfo>;
-  /** Keeps what the hashes of an announcement vouch for. */
-  learn(announcement: Announcement, info: DiscoInfo): void;
-  /** What a hash is known to stand for. */
-  known(capability: Capability): DiscoInfo | undefined;
+  /** Keeps what the hashes of an announcement vouch for, and returns it by their keys. */
+  learn(announcement: Announcement, info: DiscoInfo): ReadonlyMap<string, DiscoInfo>;
 }
 
 /** Who waits to hear of one entity. */
 interface Asker {
+  readonly announcement: Announcement;
   readonly promise: Promise<DiscoInfo>;
   readonly resolve: (info: DiscoInfo) => void;
   readonly reject: (error: unknown) => void;
+  /** Why the entity itself did not help. */
   error: unknown;
+}
+
+/** One announcer who is asked, or waits for a slot to be asked in. */
+interface Attempt {
+  readonly jid: string;
+  readonly announcement: Announcement;
+  readonly capability: Capability;
+  readonly abort: AbortController;
 }
 
 /** How many who were not asked for are tried when those who were do not help. */
 const MAX_STRANGERS = 3;
 
 /**
- * Finds out what one hash stands for, for all who want to know: one request at a time, to one announcer after the
- * other, until an answer verifies.
+ * Finds out what the hashes of one announcement stand for, for all who want to know one of them: one request at a time,
+ * to one announcer after the other, until an answer verifies.
  *
  * Who lies, fails, stalls or leaves costs only itself. What it said of itself is believed of itself alone.
  */
 export class HashQuery {
-  readonly capability: Capability;
+  readonly #keys: ReadonlySet<string>;
   readonly #context: HashQueryContext;
+  readonly #onEnd: () => void;
   readonly #askers = new Map<string, Asker>();
-  /** Those who were tried, and what ends the attempt while it runs. */
-  readonly #tried = new Map<string, AbortController | undefined>();
-  readonly #running = new Set<AbortController>();
+  /** Whom askers want to hear of, and nobody has tried for them. */
+  readonly #untried = new Set<string>();
+  readonly #attempts = new Map<string, Attempt>();
+  /** The attempts that may take a while yet before the next announcer is tried as well. */
+  readonly #fresh = new Set<Attempt>();
+  readonly #tried = new Set<string>();
   #strangers = 0;
+  /** How many askers wait for what is known already. */
+  #recalling = 0;
   /** Whether an answer verified that cannot be shared: everybody has to be asked for themselves. */
   #everybody = false;
-  readonly #onEnd: () => void;
-  /** Resolves when it has ended, one way or the other. */
-  readonly ended: Promise<void>;
   #isOver = false;
 
-  constructor(capability: Capability, context: HashQueryContext, onEnd: () => void) {
-    this.capability = capability;
+  /** @param keys of the hashes, see {@link Capability.key} */
+  constructor(keys: ReadonlySet<string>, context: HashQueryContext, onEnd: () => void) {
+    this.#keys = keys;
     this.#context = context;
-    let end!: () => void;
-    this.ended = new Promise((resolve) => {
-      end = resolve;
-    });
-    this.#onEnd = () => {
-      onEnd();
-      end();
-    };
+    this.#onEnd = onEnd;
   }
 
-  /** What an entity that announces the hash is and can do. */
-  ask(jid: string): Promise<DiscoInfo> {
+  /** What an entity that announces one of the hashes is and can do. */
+  ask(jid: string, announcement: Announcement): Promise<DiscoInfo> {
     const waiting = this.#askers.get(jid);
     if (waiting !== undefined) return waiting.promise;
     let resolve!: (info: DiscoInfo) => void;
@@ -73,84 +80,101 @@ export class HashQuery {
       reject = onError;
     });
     promise.catch(() => {});
-    this.#askers.set(jid, { promise, resolve, reject, error: undefined });
-    if (this.#everybody || this.#running.size === 0) this.#tryNext();
+    const asker: Asker = { announcement, promise, resolve, reject, error: undefined };
+    this.#askers.set(jid, asker);
+    this.#recalling += 1;
+    void this.#context.recall(announcement).then((known) => {
+      this.#recalling -= 1;
+      if (this.#askers.get(jid) === asker) {
+        if (known !== undefined) this.#tell(jid, asker, known);
+        else if (this.#attempts.get(jid)?.announcement !== announcement) this.#untried.add(jid);
+      }
+      this.#advance();
+    });
     return promise;
   }
 
-  /** An entity is gone: nobody can be told of it any more, and the next is asked. */
-  left(jid: string): void {
-    const error = new IqError("recipient-unavailable", { text: `${jid} has gone off line` });
+  /** An entity announces something else from now on: who asked for it is rejected with this error. */
+  changed(jid: string, error: Error): void {
     this.#askers.get(jid)?.reject(error);
     this.#askers.delete(jid);
-    if (this.#askers.size === 0) this.#end();
-    else this.#tried.get(jid)?.abort(error);
+    this.#untried.delete(jid);
+    this.#advance();
   }
 
-  #tryNext(): void {
-    const jid = this.#nextCandidate();
-    if (jid !== undefined) {
-      this.#try(jid);
-      if (this.#everybody) this.#tryNext();
-    } else if (this.#running.size === 0) {
-      const errors = [...this.#askers.values()].map((asker) => asker.error);
-      const error = errors.find((some) => some !== undefined) ?? new IqError("recipient-unavailable");
-      for (const asker of this.#askers.values()) asker.reject(asker.error ?? error);
-      this.#end();
+  /** An entity is gone: nobody can be told of it any more, and the next is asked. */
+  left(jid: string, error: Error): void {
+    const attempt = this.#attempts.get(jid);
+    this.#tried.delete(jid);
+    if (attempt !== undefined) this.#cancel(attempt, error);
+    this.changed(jid, error);
+  }
+
+  /** Rejects all who ask. */
+  fail(error: Error): void {
+    for (const asker of this.#askers.values()) asker.reject(error);
+    this.#end();
+  }
+
+  /** Does what is next: another attempt, or the end. */
+  #advance(): void {
+    while (!this.#isOver && (this.#everybody || this.#fresh.size === 0)) {
+      const candidate = this.#nextCandidate();
+      if (candidate === undefined) break;
+      this.#try(...candidate);
     }
+    if (this.#isOver || this.#attempts.size > 0 || this.#recalling > 0) return;
+    // All were tried.
+    const errors = [...this.#askers.values()].map((asker) => asker.error);
+    const error = errors.find((some) => some !== undefined) ?? new IqError("recipient-unavailable");
+    for (const asker of this.#askers.values()) asker.reject(asker.error ?? error);
+    this.#end();
   }
 
-  #nextCandidate(): string | undefined {
-    for (const jid of this.#askers.keys()) {
-      if (!this.#tried.has(jid) && this.#nodeAt(jid) !== undefined) return jid;
+  #nextCandidate(): readonly [jid: string, announcement: Announcement] | undefined {
+    for (const jid of this.#untried) {
+      const asker = this.#askers.get(jid);
+      if (asker !== undefined && !this.#attempts.has(jid)) return [jid, asker.announcement];
     }
     if (this.#strangers >= MAX_STRANGERS || this.#everybody || this.#askers.size === 0) return undefined;
-    for (const jid of this.#context.announcersOf(this.capability.key)) {
-      if (this.#tried.has(jid)) continue;
+    // Somebody may turn out to be known yet.
+    if (this.#recalling > 0) return undefined;
+    for (const candidate of this.#context.announcersOf(this.#keys)) {
+      if (this.#tried.has(candidate[0])) continue;
       this.#strangers += 1;
-      return jid;
+      return candidate;
     }
     return undefined;
   }
 
-  /** The node to ask an entity for, where it still announces the hash. */
-  #nodeAt(jid: string): string | undefined {
-    const { key } = this.capability;
-    return this.#context.announcementOf(jid)?.capabilities.find((announced) => announced.key === key)?.node;
-  }
-
-  #try(jid: string): void {
-    const attempt = new AbortController();
-    this.#tried.set(jid, attempt);
-    this.#running.add(attempt);
+  #try(jid: string, announcement: Announcement): void {
+    this.#untried.delete(jid);
+    this.#tried.add(jid);
+    const capability = announcement.capabilities.find(({ key }) => this.#keys.has(key));
+    if (capability === undefined) return;
+    const attempt: Attempt = { jid, announcement, capability, abort: new AbortController() };
+    const { signal } = attempt.abort;
+    this.#attempts.set(jid, attempt);
+    this.#fresh.add(attempt);
     this.#context.slots.take((release) => {
-      const announcement = this.#context.announcementOf(jid);
-      const node = this.#nodeAt(jid);
-      if (this.#isOver || announcement === undefined || node === undefined) {
+      if (signal.aborted) {
         release();
-        this.#settle(jid, attempt);
-        if (!this.#isOver) this.#tryNext();
         return;
       }
       // Who stalls holds up neither those who wait for this hash nor those who wait for a slot.
       const hedge = setTimeout(() => {
         release();
-        if (!this.#isOver) this.#tryNext();
+        this.#fresh.delete(attempt);
+        this.#advance();
       }, this.#context.hedgeDelay);
-      this.#fetch(jid, node, attempt.signal)
+      this.#fetch(jid, capability.node, signal)
         .finally(() => {
           clearTimeout(hedge);
           release();
-          this.#settle(jid, attempt);
         })
-        .then((info) => this.#answered(jid, announcement, info))
-        .catch((error: unknown) => this.#failed(jid, error));
+        .then((info) => this.#answered(attempt, info))
+        .catch((error: unknown) => this.#failed(attempt, error));
     });
-  }
-
-  #settle(jid: string, attempt: AbortController): void {
-    this.#running.delete(attempt);
-    this.#tried.set(jid, undefined);
   }
 
   /** Who does not know the node that it announces is asked for itself instead, where somebody wants to know. */
@@ -159,44 +183,81 @@ export class HashQuery {
       return await this.#context.fetch(jid, node, signal);
     } catch (error) {
       const isNodeUnknown = error instanceof IqError && error.condition === "item-not-found";
-      if (!isNodeUnknown || !this.#askers.has(jid) || this.#isOver) throw error;
+      if (!isNodeUnknown || !this.#askers.has(jid)) throw error;
       return this.#context.fetch(jid, undefined, signal);
     }
   }
 
-  #answered(jid: string, announcement: Announcement, info: DiscoInfo): void {
-    this.#context.learn(announcement, info);
-    this.#askers.get(jid)?.resolve(info.withSource({ jid }));
-    this.#askers.delete(jid);
-    if (this.#isOver) return;
-    const vouched = this.#context.known(this.capability);
-    if (vouched !== undefined) {
-      for (const [asking, asker] of this.#askers) asker.resolve(vouched.withSource({ jid: asking }));
+  #answered(attempt: Attempt, info: DiscoInfo): void {
+    if (attempt.abort.signal.aborted) return;
+    this.#settle(attempt);
+    const { jid, announcement, capability } = attempt;
+    const vouched = this.#context.learn(announcement, info);
+    const own = this.#askers.get(jid);
+    // It may announce something else by now.
+    if (own?.announcement === announcement) this.#tell(jid, own, info);
+    if (vouched.size > 0) {
+      for (const [asking, asker] of this.#askers) {
+        const key = asker.announcement.capabilities.find((other) => vouched.has(other.key))?.key;
+        const known = key === undefined ? undefined : vouched.get(key);
+        if (known !== undefined) this.#tell(asking, asker, known);
+      }
+    }
+    if (this.#askers.size === 0) {
       this.#end();
       return;
     }
-    const { caps, value, algorithm } = this.capability;
-    this.#everybody ||= caps.verify(info, value, algorithm);
-    this.#tryNext();
+    const { caps, key, value, algorithm } = capability;
+    if (!this.#everybody && !vouched.has(key) && caps.verify(info, value, algorithm)) {
+      this.#everybody = true;
+      for (const [asking, asker] of this.#askers) if (asker.error !== undefined) this.#reject(asking, asker);
+    }
+    this.#advance();
   }
 
-  #failed(jid: string, error: unknown): void {
-    const asker = this.#askers.get(jid);
-    if (asker !== undefined) asker.error = error;
-    if (this.#isOver) return;
+  #failed(attempt: Attempt, error: unknown): void {
+    if (attempt.abort.signal.aborted) return;
+    this.#settle(attempt);
     if (error instanceof SessionLost) {
-      for (const waiting of this.#askers.values()) waiting.reject(error);
-      this.#end();
-    } else {
-      this.#tryNext();
+      this.fail(error);
+      return;
     }
+    const own = this.#askers.get(attempt.jid);
+    if (own?.announcement === attempt.announcement) {
+      own.error = error;
+      // No other answer would do.
+      if (this.#everybody) this.#reject(attempt.jid, own);
+    }
+    this.#advance();
+  }
+
+  #tell(jid: string, asker: Asker, info: DiscoInfo): void {
+    asker.resolve(info.withSource({ jid }));
+    this.#askers.delete(jid);
+    this.#untried.delete(jid);
+  }
+
+  #reject(jid: string, asker: Asker): void {
+    asker.reject(asker.error);
+    this.#askers.delete(jid);
+  }
+
+  #settle(attempt: Attempt): void {
+    this.#attempts.delete(attempt.jid);
+    this.#fresh.delete(attempt);
+  }
+
+  #cancel(attempt: Attempt, reason: Error): void {
+    this.#settle(attempt);
+    attempt.abort.abort(reason);
   }
 
   #end(): void {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#askers.clear();
-    for (const attempt of this.#running) attempt.abort(new Error("somebody else has answered"));
+    this.#untried.clear();
+    for (const attempt of this.#attempts.values()) this.#cancel(attempt, new Error("nobody asks any more"));
     this.#onEnd();
   }
 }

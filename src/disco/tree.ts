@@ -1,7 +1,7 @@
 import { type Address, show, toJid } from "../xml/jid.js";
 import { toNonEmptyText, toText } from "../xml/text.js";
 import type { Item } from "./items.js";
-import { DiscoNode, type DiscoRequest } from "./node.js";
+import { DiscoNode, type DiscoRequest, type MaybeAsyncIterable } from "./node.js";
 import { StaticNode } from "./static-node.js";
 
 /** How a mounted node shows among the items of its entity. */
@@ -58,7 +58,11 @@ export class DiscoTree extends StaticNode {
   }
 
   /** The items that were added, and the mounted nodes that are listed, as items of who is asked. */
-  override *iterItems(request?: DiscoRequest): Iterable<Item> {
+  override iterItems(request?: DiscoRequest): MaybeAsyncIterable<Item> {
+    return this.#allItems(request);
+  }
+
+  *#allItems(request?: DiscoRequest): Iterable<Item> {
     yield* this.ownItems();
     const jid = request?.to ?? this.ownJid();
     if (jid === undefined) return;

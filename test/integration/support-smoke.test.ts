@@ -13,8 +13,12 @@ import { TcpProxy } from "../support/tcp-proxy.ts";
 
 const COMPONENT = { jid: "component.localhost", secret: "s3cret" };
 
+// For a busy machine; without other work no test takes longer than two seconds.
+vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
+const POLL = { interval: 5, timeout: 10_000 };
+
 function ping(xmpp: Pick<Client, "iqCaller">, to: string): Promise<unknown> {
-  return xmpp.iqCaller.request(xml("iq", { type: "get", to }, xml("ping", "urn:xmpp:ping")), 2000);
+  return xmpp.iqCaller.request(xml("iq", { type: "get", to }, xml("ping", "urn:xmpp:ping")), 10_000);
 }
 
 /** Its types leave out that it emits events. */
@@ -95,7 +99,7 @@ describe.each([
     const service = `xmpp://${LOOPBACK}:${proxy.port}`;
     await using romeo = await connect({ service, username: "romeo", reconnectDelay: 10 });
     const management = streamManagement(romeo.xmpp);
-    await expect.poll(() => management.id, { interval: 5 }).not.toBe("");
+    await expect.poll(() => management.id, POLL).not.toBe("");
     const { id } = management;
     const resumed = occurs(management, "resumed");
     proxy.cut();
@@ -230,7 +234,7 @@ describe("TcpProxy", () => {
   test.each(["down", "up"] as const)("keeps back what goes %s until it is released", async (direction) => {
     await using link = await echo();
     link.socket.write("a");
-    await expect.poll(link.received, { interval: 5 }).toBe("a");
+    await expect.poll(link.received, POLL).toBe("a");
     link.proxy.hold(direction);
     link.socket.write("b");
     link.socket.end("c");
@@ -240,14 +244,14 @@ describe("TcpProxy", () => {
     link.proxy.release();
     await end;
     expect(link.received()).toBe("abc");
-    await expect.poll(() => link.proxy.connections, { interval: 5 }).toBe(0);
+    await expect.poll(() => link.proxy.connections, POLL).toBe(0);
   });
 
   test("drops what it held back when it cuts", async () => {
     await using link = await echo();
     link.proxy.hold("up");
     link.socket.write("a");
-    await expect.poll(() => link.proxy.connections, { interval: 5 }).toBe(1);
+    await expect.poll(() => link.proxy.connections, POLL).toBe(1);
     const error = once(link.socket, "error");
     link.proxy.cut();
     link.proxy.release();
@@ -258,12 +262,12 @@ describe("TcpProxy", () => {
   test("refuses new connections and leaves others alone", async () => {
     await using link = await echo();
     link.socket.write("a");
-    await expect.poll(link.received, { interval: 5 }).toBe("a");
+    await expect.poll(link.received, POLL).toBe("a");
     link.proxy.refuse(true);
     const service = `xmpp://${LOOPBACK}:${link.proxy.port}`;
     await expect(connect({ service, username: "romeo" })).rejects.toMatchObject({ code: "ECONNRESET" });
     link.socket.write("b");
-    await expect.poll(link.received, { interval: 5 }).toBe("ab");
+    await expect.poll(link.received, POLL).toBe("ab");
   });
 
   test("resets the client when the server is not there", async () => {

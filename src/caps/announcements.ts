@@ -126,7 +126,9 @@ export class Announcements {
 function contentOf(caps: Element): unknown {
   return [
     caps.attrs,
-    caps.children.map((child) => (child instanceof Element ? [child.name, child.attrs, child.getText()] : child)),
+    caps.children.map((child) =>
+      child instanceof Element ? [child.name, child.attrs, child.getText()] : child,
+    ),
   ];
 }
 

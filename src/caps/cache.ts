@@ -25,8 +25,8 @@ export interface EntityCapsCacheOptions {
   /** Keeps what was learned; without it, memory alone does. */
   readonly store?: CapsStore | undefined;
   /**
-   * What wins over all else, by the store's key or by the hash in base64: {@link DiscoInfo}s, their JSON as objects or
-   * text, or entries of capsdb.
+   * What wins over all else, by {@link CapsAlgorithm.key}, the hash in base64 or the store's key: {@link DiscoInfo}s,
+   * their JSON as objects or text, or entries of capsdb.
    */
   readonly trusted?: TrustedCaps | undefined;
   /** How many are kept in memory. @default 1000 */
@@ -58,10 +58,10 @@ export class EntityCapsCache {
   /** @throws TypeError when a store has no `get` and `set` · RangeError when `maxEntries` is no count */
   constructor(options: EntityCapsCacheOptions = {}) {
     const { store, trusted, maxEntries = 1_000 } = options;
-    if (store !== undefined && (typeof store.get !== "function" || typeof store.set !== "function")) {
+    if (store !== undefined && (typeof store?.get !== "function" || typeof store.set !== "function")) {
       throw new TypeError(`store has no get and set: ${show(store)}`);
     }
-    if (trusted !== undefined && typeof trusted.get !== "function") {
+    if (trusted !== undefined && typeof trusted?.get !== "function") {
       throw new TypeError(`trusted has no get: ${show(trusted)}`);
     }
     if (!Number.isInteger(maxEntries) || maxEntries < 1) {
@@ -114,7 +114,9 @@ export class EntityCapsCache {
   }
 
   async #read(capability: Capability): Promise<DiscoInfo | undefined> {
-    const info = (await this.#readTrusted(capability)) ?? (await this.#readStore(capability));
+    // Both at once, so that one that stalls costs no more than its second.
+    const stored = this.#readStore(capability);
+    const info = (await this.#readTrusted(capability)) ?? (await stored);
     if (info !== undefined) this.#memory.set(capability.key, info);
     return info;
   }
@@ -122,18 +124,18 @@ export class EntityCapsCache {
   async #readTrusted({ key, value, algorithm }: Capability): Promise<DiscoInfo | undefined> {
     const trusted = this.#trusted;
     if (trusted === undefined) return undefined;
-    const entry =
-      (await attempt(() => trusted.get(KEY_PREFIX + key))) ?? (await attempt(() => trusted.get(value)));
-    // An entry of capsdb says which hash function it is for.
-    const hash: unknown =
-      typeof entry === "object" && entry !== null && "hash" in entry ? entry.hash : algorithm;
-    return hash === algorithm ? toInfo(entry) : undefined;
+    const reads = [KEY_PREFIX + key, key, value].map((name) => attempt(() => trusted.get(name)));
+    for (const read of reads) {
+      const info = toInfo(await read, algorithm);
+      if (info !== undefined) return info;
+    }
+    return undefined;
   }
 
   async #readStore({ key, value, algorithm, caps }: Capability): Promise<DiscoInfo | undefined> {
     const store = this.#store;
     if (store === undefined) return undefined;
-    const info = toInfo(await attempt(() => store.get(KEY_PREFIX + key)));
+    const info = toInfo(await attempt(() => store.get(KEY_PREFIX + key)), algorithm);
     return info && caps.vouched(info, value, algorithm);
   }
 }
@@ -152,11 +154,14 @@ async function attempt(read: () => unknown): Promise<unknown> {
   }
 }
 
-function toInfo(entry: unknown): DiscoInfo | undefined {
-  if (entry === undefined || entry === null) return undefined;
-  if (entry instanceof DiscoInfo) return entry.withSource({});
+/** The information that an entry holds, or undefined where it holds none, or one for another hash function. */
+function toInfo(entry: unknown, algorithm: string): DiscoInfo | undefined {
   try {
-    return DiscoInfo.fromJSON(typeof entry === "string" ? JSON.parse(entry) : entry);
+    if (entry instanceof DiscoInfo) return entry.withSource({});
+    const json: unknown = typeof entry === "string" ? JSON.parse(entry) : entry;
+    // An entry of capsdb says which hash function it is for.
+    const { hash = algorithm } = json as { hash?: unknown };
+    return String(hash).toLowerCase() === algorithm.toLowerCase() ? DiscoInfo.fromJSON(json) : undefined;
   } catch {
     return undefined;
   }

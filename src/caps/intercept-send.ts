@@ -23,15 +23,16 @@ export function interceptSend(entity: Entity, change: (stanza: Element) => void)
     if (isActive) change(element);
     return send.call(this, element, ...rest);
   };
-  const ownSendMany: Sender["sendMany"] = function (this: Sender, elements, ...rest) {
-    if (sendMany === undefined) return Promise.reject(new TypeError("this entity has no sendMany"));
-    const list = [...elements];
-    if (isActive) for (const element of list) change(element);
-    return sendMany.call(this, list, ...rest);
-  };
+  const ownSendMany =
+    sendMany &&
+    async function (this: Sender, elements: Iterable<Element>, ...rest: unknown[]): Promise<void> {
+      const list = [...elements];
+      if (isActive) for (const element of list) change(element);
+      return sendMany.call(this, list, ...rest);
+    };
 
   sender.send = ownSend;
-  if (sendMany !== undefined) sender.sendMany = ownSendMany;
+  if (ownSendMany !== undefined) sender.sendMany = ownSendMany;
 
   return () => {
     isActive = false;
@@ -39,8 +40,8 @@ export function interceptSend(entity: Entity, change: (stanza: Element) => void)
       if (hadSend) sender.send = send;
       else Reflect.deleteProperty(sender, "send");
     }
-    if (sendMany !== undefined && sender.sendMany === ownSendMany) {
-      if (hadSendMany) sender.sendMany = sendMany;
+    if (ownSendMany !== undefined && sender.sendMany === ownSendMany) {
+      if (hadSendMany && sendMany !== undefined) sender.sendMany = sendMany;
       else Reflect.deleteProperty(sender, "sendMany");
     }
   };

@@ -86,8 +86,8 @@ export class OwnCaps {
       elements: () => elements.map(cloneElement),
       isAnnounced: false,
     };
-    // What nobody has seen, nobody asks for.
-    const kept = this.#sets.filter((old) => old !== again && old.isAnnounced);
+    // What nobody has seen, nobody asks for; and where nothing is announced, there is nothing to ask for.
+    const kept = this.#sets.filter((old) => old !== again && old.isAnnounced && old.nodes.length > 0);
     this.#mount([...kept, set].slice(-KEPT_SETS), info);
     return true;
   }

@@ -3,16 +3,17 @@ import { DiscoClient } from "../disco/client.js";
 import type { DiscoInfo } from "../disco/info.js";
 import { type RegisteredFeature, registerFeature } from "../disco/registration.js";
 import { DiscoServer } from "../disco/server.js";
-import { IqError } from "../iq/errors.js";
+import { IqError, ServiceDismissed, SessionLost } from "../iq/errors.js";
 import { IqService } from "../iq/iq-service.js";
 import type { SessionListener } from "../iq/session.js";
-import type { Entity } from "../services/entity.js";
+import { type Entity, isComponent } from "../services/entity.js";
+import { onDismissal } from "../services/registry.js";
 import { Service } from "../services/service.js";
 import { childElements, cloneElement } from "../xml/element.js";
 import { canonicalJid, domainOf, show } from "../xml/jid.js";
 import { toNonEmptyText } from "../xml/text.js";
 import type { CapsAlgorithm } from "./algorithm.js";
-import { type Announcement, Announcements, announces } from "./announcements.js";
+import { type Announcement, Announcements } from "./announcements.js";
 import { EntityCapsCache } from "./cache.js";
 import { hashFunction } from "./digest.js";
 import { HashQuery, type HashQueryContext } from "./hash-query.js";
@@ -32,7 +33,7 @@ export interface EntityCapsOptions {
   readonly rebroadcast: boolean;
   /** How long changes are gathered before that, in milliseconds. @default 100 */
   readonly rebroadcastDelay: number;
-  /** The hash functions for XEP-0390, by their names in XEP-0300. @default ["sha-256"] */
+  /** The hash functions to announce with XEP-0390, one at least, by their names in XEP-0300. @default ["sha-256"] */
   readonly hashes: readonly string[];
   /** How many hashes are looked up at once. @default 8 */
   readonly lookupConcurrency: number;
@@ -56,8 +57,14 @@ const NS_STREAMS = "http://etherx.jabber.org/streams";
 /** The best first: the hash of XEP-0115 can be forged. */
 const ALGORITHMS: readonly CapsAlgorithm[] = [xep0390, xep0115];
 
-/** How often an entity may change what it announces while it is looked up. */
+/** How often an entity may change what it announces while it is looked up by hash. */
 const MAX_CHANGES = 5;
+
+/** Ends a look-up by a hash that the entity does not announce any more. */
+const CHANGED = new Error("the entity announces something else");
+
+// A longer delay makes setTimeout fire at once.
+const MAX_DELAY = 2 ** 31 - 1;
 
 /**
  * Entity capabilities, both ways (XEP-0115, XEP-0390): presence tells what contacts can do, so that one query for
@@ -81,18 +88,26 @@ export class EntityCapsService extends Service<EntityCapsOptions, EntityCapsEven
   readonly #node: string;
   readonly #hashes: readonly string[];
   readonly #announcements: Announcements;
+  /** The running look-ups, by the keys of their hashes. */
   readonly #queries = new Map<string, HashQuery>();
+  readonly #running = new Set<HashQuery>();
   readonly #queryContext: HashQueryContext;
   readonly #own: OwnCaps;
   readonly #features: Readonly<Record<"xep115" | "xep390", RegisteredFeature>>;
   readonly #restoreSend: () => void;
   readonly #session: SessionListener;
-  /** What the server announced in the features of the stream that is being negotiated. */
+  /** What the server announced in the latest stream features. */
   #serverAnnouncement: Announcement | undefined;
   readonly #rebroadcastDelay: number | undefined;
+  /** The last broadcast presence of the session, without hashes. */
   #lastPresence: Element | undefined;
+  /** Which hashes it was sent with. */
+  #broadcastId: string | undefined;
   #rebroadcastTimer: ReturnType<typeof setTimeout> | undefined;
+  /** The `<c/>` that were put into stanzas, which may be sent again. */
+  readonly #inserted = new WeakSet<Element>();
   #isDirty = true;
+  #updates = 0;
   #isScheduled = false;
   #isDismissed = false;
 
@@ -103,7 +118,7 @@ export class EntityCapsService extends Service<EntityCapsOptions, EntityCapsEven
     if (!(cache instanceof EntityCapsCache))
       throw new TypeError(`cache is no EntityCapsCache: ${show(cache)}`);
     this.#node = toNonEmptyText(node, "node");
-    this.#hashes = hashes.map((name) => hashFunction(name).name);
+    this.#hashes = toHashes(hashes);
     assertCount(lookupConcurrency, "lookupConcurrency");
     assertCount(maxJids, "maxJids");
     assertDelay(hedgeDelay, "hedgeDelay");
@@ -118,24 +133,30 @@ export class EntityCapsService extends Service<EntityCapsOptions, EntityCapsEven
     this.#queryContext = {
       slots: new Slots(lookupConcurrency),
       hedgeDelay,
-      announcementOf: (jid) => this.#announcements.get(jid),
-      announcersOf: (key) => this.#announcements.announcersOf(key),
+      recall: (announcement) => this.#recall(announcement),
+      announcersOf: (keys) => this.#announcements.announcersOf(keys),
       fetch: (jid, asked, signal) => this.#disco.fetchInfo(jid, asked, signal),
       learn: (announcement, info) => this.#learn(announcement, info),
-      known: (capability) => this.cache.peek(capability),
     };
     this.#features = {
       xep115: registerFeature(this, NS_CAPS),
       xep390: registerFeature(this, NS_CAPS2),
     };
-    this.#session = { lost: () => this.#announcements.clear() };
+    this.#session = {
+      lost: (reason) => this.#forgetSession(new SessionLost(reason)),
+      resumed: () => {
+        this.#announceServer();
+        this.#scheduleRebroadcast();
+      },
+    };
     this.#iq.session.subscribe(this.#session);
     this.#server.on("infoChanged", this.#onInfoChanged);
     this.#disco.setInfoProvider((jid) => this.#provide(jid));
     // Before the application's own listeners, so that what they ask is known.
     client.prependListener("element", this.#onElement);
-    client.on("online", this.#onOnline);
+    client.prependListener("online", this.#announceServer);
     this.#restoreSend = interceptSend(client, (stanza) => this.#annotate(stanza));
+    onDismissal(this, () => this.#end());
     this.#schedule();
   }
 
@@ -159,17 +180,22 @@ export class EntityCapsService extends Service<EntityCapsOptions, EntityCapsEven
     this.#onInfoChanged();
   }
 
-  override shutdown(): void {
+  #end(): void {
     this.#isDismissed = true;
-    clearTimeout(this.#rebroadcastTimer);
     this.#restoreSend();
     this.client.removeListener("element", this.#onElement);
-    this.client.removeListener("online", this.#onOnline);
+    this.client.removeListener("online", this.#announceServer);
     this.#server.off("infoChanged", this.#onInfoChanged);
     this.#iq.session.unsubscribe(this.#session);
     this.#disco.setInfoProvider(undefined);
     this.#own.clear();
+    this.#forgetSession(new ServiceDismissed("EntityCapsService was dismissed"));
+  }
+
+  #forgetSession(error: SessionLost): void {
+    this.#forgetPresence();
     this.#announcements.clear();
+    for (const query of this.#running) query.fail(error);
   }
 
   // Out
@@ -195,11 +221,15 @@ export class EntityCapsService extends Service<EntityCapsOptions, EntityCapsEven
     try {
       // Without a request, all is visible: a caps node tells everybody the same.
       const info = this.#server.tellInfo();
+      this.#updates += 1;
       if (info instanceof Promise) {
-        info.then(
-          (told) => this.#hash(told),
-          (error: unknown) => this.emit("error", error),
-        );
+        const number = this.#updates;
+        info
+          .then((told) => {
+            // Another may have been faster.
+            if (number === this.#updates) this.#hash(told);
+          })
+          .catch((error: unknown) => this.emit("error", error));
       } else {
         this.#hash(info);
       }
@@ -210,7 +240,6 @@ export class EntityCapsService extends Service<EntityCapsOptions, EntityCapsEven
 
   #hash(info: DiscoInfo): void {
     if (this.#isDismissed) return;
-    const isFirst = this.#own.id === undefined;
     const options = {
       node: this.#node,
       hashes: this.#hashes,
@@ -219,43 +248,72 @@ export class EntityCapsService extends Service<EntityCapsOptions, EntityCapsEven
     };
     if (!this.#own.update(info, options)) return;
     this.emit("verChanged");
-    if (!isFirst) this.#scheduleRebroadcast();
+    this.#scheduleRebroadcast();
   }
 
+  /** Has the last broadcast presence sent again soon, if it was sent with other hashes. */
   #scheduleRebroadcast(): void {
-    if (this.#rebroadcastDelay === undefined || this.#lastPresence === undefined) return;
-    if (this.#rebroadcastTimer !== undefined) return;
+    if (this.#rebroadcastDelay === undefined || this.#rebroadcastTimer !== undefined || !this.#isOutdated)
+      return;
     this.#rebroadcastTimer = setTimeout(() => {
       this.#rebroadcastTimer = undefined;
-      if (this.#lastPresence === undefined || this.client.status !== "online") return;
-      // Where the connection goes meanwhile, the application sends presence in its next session.
-      this.client.send(cloneElement(this.#lastPresence)).catch(() => {});
+      // Where the stream is cut, it is due when the stream resumes.
+      if (this.#isOutdated && this.client.status === "online") void this.#rebroadcast();
     }, this.#rebroadcastDelay);
+  }
+
+  get #isOutdated(): boolean {
+    return this.#lastPresence !== undefined && this.#broadcastId !== this.#own.id;
+  }
+
+  async #rebroadcast(): Promise<void> {
+    if (this.#lastPresence === undefined) return;
+    try {
+      await this.client.send(cloneElement(this.#lastPresence));
+    } catch {
+      // The connection is going. Where the stream resumes, it is due again.
+      this.#broadcastId = undefined;
+    }
+  }
+
+  #forgetPresence(): void {
+    clearTimeout(this.#rebroadcastTimer);
+    this.#rebroadcastTimer = undefined;
+    this.#lastPresence = undefined;
   }
 
   /** Puts the current hashes into a presence that is about to be sent, in place of old ones. */
   #annotate(stanza: Element): void {
-    if (stanza.name !== "presence") return;
-    const { type, to } = stanza.attrs as Record<string, string | undefined>;
-    if (to === undefined && (type === undefined || type === "unavailable")) {
-      clearTimeout(this.#rebroadcastTimer);
-      this.#rebroadcastTimer = undefined;
-      this.#lastPresence = undefined;
-    }
-    if (type !== undefined || !this.#isOwn(stanza.attrs.from)) return;
+    // What is no element is for xmpp.js to refuse.
+    if (stanza?.name !== "presence") return;
+    const { type, to, from } = stanza.attrs as Record<string, string | undefined>;
+    if (!this.#isOwn(from)) return;
+    const isBroadcast = to === undefined;
+    if (isBroadcast && (type === undefined || type === "unavailable")) this.#forgetPresence();
+    if (type !== undefined) return;
     this.#update();
-    const isOurs = (child: Element) =>
-      (this.xep115Support && child.is("c", NS_CAPS)) || (this.xep390Support && child.is("c", NS_CAPS2));
     for (const child of childElements(stanza)) {
-      if (isOurs(child)) stanza.remove(child);
+      const isReplaced =
+        this.#inserted.has(child) ||
+        (this.xep115Support && child.is("c", NS_CAPS)) ||
+        (this.xep390Support && child.is("c", NS_CAPS2));
+      if (isReplaced) stanza.remove(child);
     }
-    stanza.append(...this.#own.announce());
-    if (to === undefined) this.#lastPresence = cloneElement(stanza);
+    // What is sent before there is a session fails.
+    if (isBroadcast && (this.#iq.session.ready || this.#iq.session.suspended)) {
+      this.#lastPresence = cloneElement(stanza);
+      this.#broadcastId = this.#own.id;
+    }
+    for (const element of this.#own.announce()) {
+      this.#inserted.add(element);
+      stanza.append(element);
+    }
   }
 
   /** A component's other JIDs have capabilities of their own. */
   #isOwn(from: unknown): boolean {
-    return from === undefined || canonicalJid(from) === this.client.jid?.toString();
+    if (from === undefined || !isComponent(this.client)) return true;
+    return canonicalJid(from) === this.client.jid?.toString();
   }
 
   // In
@@ -265,11 +323,11 @@ export class EntityCapsService extends Service<EntityCapsOptions, EntityCapsEven
     else if (element.is("features", NS_STREAMS)) this.#serverAnnouncement = this.#read(element);
   };
 
-  readonly #onOnline = (): void => {
+  readonly #announceServer = (): void => {
     const jid = this.client.jid?.toString();
-    const announcement = this.#serverAnnouncement;
-    this.#serverAnnouncement = undefined;
-    if (jid !== undefined && announcement !== undefined) this.#announce(domainOf(jid), announcement);
+    if (jid !== undefined && this.#serverAnnouncement !== undefined) {
+      this.#announce(domainOf(jid), this.#serverAnnouncement);
+    }
   };
 
   #onPresence(presence: Element): void {
@@ -281,8 +339,11 @@ export class EntityCapsService extends Service<EntityCapsOptions, EntityCapsEven
       const announcement = this.#read(presence);
       if (announcement !== undefined) this.#announce(jid, announcement);
     } else if (type === "unavailable" || type === "error") {
-      const gone = jid.includes("/") ? [jid] : [jid, ...this.#announcements.resourcesOf(jid)];
-      for (const each of gone) this.#forget(each);
+      this.#forget(jid);
+      // An error is about one address: the room that refuses a nickname has not lost its occupants.
+      if (type === "unavailable" && !jid.includes("/")) {
+        for (const resource of this.#announcements.resourcesOf(jid)) this.#forget(resource);
+      }
     }
   }
 
@@ -295,14 +356,16 @@ export class EntityCapsService extends Service<EntityCapsOptions, EntityCapsEven
   #announce(jid: string, announcement: Announcement): void {
     if (!this.#announcements.set(jid, announcement)) return;
     this.#disco.forgetInfo(jid);
+    for (const query of this.#running) query.changed(jid, CHANGED);
     this.emit("capsChanged", jid);
   }
 
   #forget(jid: string): void {
+    const wasKnown = this.#announcements.delete(jid);
     this.#disco.forgetInfo(jid);
-    if (!this.#announcements.delete(jid)) return;
-    for (const query of new Set(this.#queries.values())) query.left(jid);
-    this.emit("capsChanged", jid);
+    const error = new IqError("recipient-unavailable", { text: `${jid} has gone off line` });
+    for (const query of this.#running) query.left(jid, error);
+    if (wasKnown) this.emit("capsChanged", jid);
   }
 
   // Looking up
@@ -320,66 +383,68 @@ export class EntityCapsService extends Service<EntityCapsOptions, EntityCapsEven
 
   async #find(jid: string, first: Announcement): Promise<DiscoInfo> {
     let announcement = first;
-    for (let changes = 0; ; changes += 1) {
-      const result = await this.#lookUp(jid, announcement).then(
-        (info) => ({ info }),
-        (error: unknown) => ({ error }),
-      );
+    for (let changes = 0; announcement.capabilities.length > 0 && changes <= MAX_CHANGES; changes += 1) {
+      try {
+        return await this.#queryFor(announcement).ask(jid, announcement);
+      } catch (error) {
+        if (error !== CHANGED) throw error;
+      }
       const latest = this.#announcements.get(jid);
-      if (latest === undefined || latest === announcement || changes === MAX_CHANGES) {
-        if ("error" in result) throw result.error;
-        return result.info;
-      }
-      // The answer belongs to an older presence.
+      if (latest === undefined) throw new IqError("recipient-unavailable");
       announcement = latest;
-      if (announcement.capabilities.length === 0) return this.#disco.queryInfo(jid);
     }
+    // No hash, or another one all the time.
+    return this.#disco.queryInfo(jid, { requireFresh: announcement.capabilities.length > 0 });
   }
 
-  async #lookUp(jid: string, announcement: Announcement): Promise<DiscoInfo> {
-    const { capabilities } = announcement;
-    const [primary] = capabilities;
-    if (primary === undefined) throw new IqError("recipient-unavailable");
-    for (const capability of capabilities) {
-      const known = await this.cache.get(capability);
-      if (known !== undefined) return known.withSource({ jid });
+  /** The running look-up of a hash that is announced, or a new one. */
+  #queryFor({ capabilities }: Announcement): HashQuery {
+    for (const { key } of capabilities) {
+      const running = this.#queries.get(key);
+      if (running !== undefined) return running;
     }
-    // Others who announce one of these hashes may be asked already.
-    for (;;) {
-      const running = capabilities
-        .map(({ key }) => this.#queries.get(key))
-        .find((query) => query !== undefined);
-      if (running === undefined || announces(announcement, running.capability.key)) {
-        return (running ?? this.#start(announcement)).ask(jid);
-      }
-      await running.ended;
-      for (const capability of capabilities) {
-        const known = this.cache.peek(capability);
-        if (known !== undefined) return known.withSource({ jid });
-      }
-    }
-  }
-
-  #start(announcement: Announcement): HashQuery {
-    const { capabilities } = announcement;
-    const [primary] = capabilities;
-    if (primary === undefined) throw new IqError("recipient-unavailable");
-    const keys = capabilities.map(({ key }) => key).filter((key) => !this.#queries.has(key));
-    const query = new HashQuery(primary, this.#queryContext, () => {
-      for (const key of keys) {
-        if (this.#queries.get(key) === query) this.#queries.delete(key);
-      }
+    const keys = new Set(capabilities.map(({ key }) => key));
+    const query = new HashQuery(keys, this.#queryContext, () => {
+      this.#running.delete(query);
+      for (const key of keys) this.#queries.delete(key);
     });
+    this.#running.add(query);
     for (const key of keys) this.#queries.set(key, query);
     return query;
   }
 
-  #learn(announcement: Announcement, info: DiscoInfo): void {
-    for (const capability of announcement.capabilities) {
-      const vouched = capability.caps.vouched(info, capability.value, capability.algorithm);
-      if (vouched !== undefined) this.cache.set(capability, vouched);
+  async #recall({ capabilities }: Announcement): Promise<DiscoInfo | undefined> {
+    // All at once, so that a store that stalls does so once.
+    for (const read of capabilities.map((capability) => this.cache.get(capability))) {
+      const known = await read;
+      if (known !== undefined) return known;
     }
+    return undefined;
   }
+
+  #learn({ capabilities }: Announcement, info: DiscoInfo): Map<string, DiscoInfo> {
+    const learned = new Map<string, DiscoInfo>();
+    for (const capability of capabilities) {
+      const vouched = capability.caps.vouched(info, capability.value, capability.algorithm);
+      if (vouched === undefined) continue;
+      learned.set(capability.key, vouched);
+      this.cache.set(capability, vouched);
+    }
+    return learned;
+  }
+}
+
+/** The names of hash functions to announce. @throws TypeError · RangeError */
+function toHashes(names: readonly string[]): string[] {
+  if (!Array.isArray(names) || names.length === 0) {
+    throw new TypeError(`hashes is a list of hash functions, one at least, not ${show(names)}`);
+  }
+  return names.map((name) => {
+    const fn = hashFunction(name);
+    // "MUST NOT be used" https://xmpp.org/extensions/xep-0414.html#table-hash
+    if (!fn.trusted) throw new RangeError(`hashes has ${show(name)}, which is not to be used (XEP-0414)`);
+    return fn.name;
+  });
 }
 
 function assertCount(value: unknown, what: string): void {
@@ -389,7 +454,7 @@ function assertCount(value: unknown, what: string): void {
 }
 
 function assertDelay(value: unknown, what: string): void {
-  if (typeof value !== "number" || !(value >= 0) || value === Infinity) {
-    throw new RangeError(`${what} is a number of milliseconds from 0 on, not ${show(value)}`);
+  if (typeof value !== "number" || !(value >= 0 && value <= MAX_DELAY)) {
+    throw new RangeError(`${what} is a number of milliseconds from 0 to ${MAX_DELAY}, not ${show(value)}`);
   }
 }

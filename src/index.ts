@@ -27,6 +27,15 @@ export {
   type DiscoClientEvents,
   type DiscoClientOptions,
 } from "./disco/client.js";
+export type {
+  DomainOptions,
+  DomainResult,
+  FindOptions,
+  ServiceQuery,
+  WalkOptions,
+  WalkProgress,
+  WalkResult,
+} from "./disco/finding.js";
 export {
   DiscoInfo,
   type DiscoInfoInit,
@@ -35,6 +44,8 @@ export {
   type IdentityQuery,
   type Source,
 } from "./disco/info.js";
+export { type ItemPage, type PageStart, uidOf } from "./disco/item-page.js";
+export { ItemPages, type PageOptions } from "./disco/item-pages.js";
 export {
   DiscoItems,
   type DiscoItemsInit,
@@ -51,6 +62,14 @@ export {
   type MaybeAsyncIterable,
   type Names,
 } from "./disco/node.js";
+export type {
+  IdentityKey,
+  NodeAction,
+  NodeActions,
+  NodeContext,
+  NodeHandler,
+  Owner,
+} from "./disco/node-handlers.js";
 export { mountAsNode, type RegisteredFeature, registerFeature } from "./disco/registration.js";
 export { DiscoServer, type ItemsQuery, type Query } from "./disco/server.js";
 export { StaticNode } from "./disco/static-node.js";
@@ -80,6 +99,7 @@ export {
   type RequestOptions,
 } from "./iq/iq-service.js";
 export type { WaitOptions } from "./iq/wait.js";
+export { NS_RSM, type PageRequest, type ResultSet } from "./rsm/result-set.js";
 export { type Events, IsolatingEmitter } from "./services/emitter.js";
 export type { Entity, IqCallee, IqContext, StreamManagement } from "./services/entity.js";
 export type { ServiceClass, ServiceInstance } from "./services/registry.js";

@@ -96,7 +96,9 @@ export class HashQuery {
 
   /** An entity announces something else from now on: who asked for it is rejected with this error. */
   changed(jid: string, error: Error): void {
-    this.#askers.get(jid)?.reject(error);
+    const asker = this.#askers.get(jid);
+    if (asker === undefined) return;
+    asker.reject(error);
     this.#askers.delete(jid);
     this.#untried.delete(jid);
     this.#advance();
@@ -104,10 +106,11 @@ export class HashQuery {
 
   /** An entity is gone: nobody can be told of it any more, and the next is asked. */
   left(jid: string, error: Error): void {
-    const attempt = this.#attempts.get(jid);
     this.#tried.delete(jid);
+    const attempt = this.#attempts.get(jid);
     if (attempt !== undefined) this.#cancel(attempt, error);
     this.changed(jid, error);
+    if (attempt !== undefined) this.#advance();
   }
 
   /** Rejects all who ask. */
@@ -157,8 +160,10 @@ export class HashQuery {
     this.#attempts.set(jid, attempt);
     this.#fresh.add(attempt);
     this.#context.slots.take((release) => {
-      if (signal.aborted) {
+      if (signal.aborted || this.#askers.size === 0) {
         release();
+        this.#settle(attempt);
+        this.#advance();
         return;
       }
       // Who stalls holds up neither those who wait for this hash nor those who wait for a slot.
@@ -243,7 +248,8 @@ export class HashQuery {
   }
 
   #settle(attempt: Attempt): void {
-    this.#attempts.delete(attempt.jid);
+    // After who left and came back there may be another.
+    if (this.#attempts.get(attempt.jid) === attempt) this.#attempts.delete(attempt.jid);
     this.#fresh.delete(attempt);
   }
 

@@ -10,7 +10,7 @@ import { type Entity, isComponent } from "../services/entity.js";
 import { onDismissal } from "../services/registry.js";
 import { Service } from "../services/service.js";
 import { childElements, cloneElement } from "../xml/element.js";
-import { canonicalJid, domainOf, show } from "../xml/jid.js";
+import { type Address, canonicalJid, domainOf, show, toJid } from "../xml/jid.js";
 import { toNonEmptyText } from "../xml/text.js";
 import type { CapsAlgorithm } from "./algorithm.js";
 import { type Announcement, Announcements } from "./announcements.js";
@@ -178,6 +178,11 @@ export class EntityCapsService extends Service<EntityCapsOptions, EntityCapsEven
   set xep390Support(supported: boolean) {
     this.#features.xep390.enabled = supported;
     this.#onInfoChanged();
+  }
+
+  /** Whether an entity announces capabilities in its presence, or for a server in its stream features. */
+  announces(jid: Address): boolean {
+    return this.#announcements.get(toJid(jid)) !== undefined;
   }
 
   #end(): void {

@@ -1,5 +1,7 @@
 import { IqError } from "../iq/errors.js";
-import { type Address, canonicalJid, show, toJid } from "../xml/jid.js";
+import { toTimeout } from "../iq/wait.js";
+import { type Address, show, toJid } from "../xml/jid.js";
+import { toOptionalText } from "../xml/text.js";
 import type { DiscoClient } from "./client.js";
 import { crawl, type Task } from "./crawl.js";
 import { type DiscoInfo, NO_SUCH_THING } from "./info.js";
@@ -15,7 +17,10 @@ interface Concurrent {
 /** How a domain is looked through. */
 export interface DomainOptions extends Concurrent, Omit<QueryOptions, "node" | "local"> {}
 
-/** What {@link DiscoClient.queryDomain} yields: what a service is, or why it does not say. */
+/**
+ * What {@link DiscoClient.queryDomain} yields: what a service is, or why it does not say. A domain whose list of services
+ * failed is yielded for that, too.
+ */
 export type DomainResult =
   | { readonly jid: string; readonly info: DiscoInfo; readonly error?: undefined }
   | { readonly jid: string; readonly info?: undefined; readonly error: Error };
@@ -76,6 +81,7 @@ export function queryDomain(
   options: DomainOptions,
 ): AsyncGenerator<DomainResult, void, undefined> {
   const { concurrency, ...query } = options;
+  checkQuery(query);
   const seen = new Set<string>();
   const ask = (jid: string): Task<DomainResult> => {
     seen.add(jid);
@@ -88,11 +94,8 @@ export function queryDomain(
   const list: Task<DomainResult> = async (add) => {
     try {
       const { items } = await disco.queryItems(domain, query);
-      for (const item of items) {
-        // Items of the same JID are its nodes: no other services.
-        const jid = canonicalJid(item.jid);
-        if (jid !== undefined && !seen.has(jid)) add(ask(jid));
-      }
+      // Items of the same JID are its nodes: no other services.
+      for (const { jid } of items) if (!seen.has(jid)) add(ask(jid));
       return undefined;
     } catch (error) {
       // A server without disco#items has no services; what else went wrong is to be known.
@@ -150,7 +153,8 @@ export function walk(
   address: Address,
   options: WalkOptions,
 ): AsyncGenerator<WalkResult, void, undefined> {
-  const { depth: deepest = 3, concurrency, onProgress, node: root, ...query } = options;
+  const { depth: deepest = 3, concurrency, onProgress, node, ...query } = options;
+  checkQuery(query);
   if (typeof deepest !== "number" || !(deepest >= 0)) {
     throw new RangeError(`depth is a number from 0 on, not ${show(deepest)}`);
   }
@@ -166,22 +170,22 @@ export function walk(
       done += 1;
       if (result.error !== undefined) failed += 1;
       for (const item of result.items ?? []) {
-        const child = canonicalJid(item.jid);
-        const task = child === undefined ? undefined : visit(child, item.node, depth + 1);
+        const task = visit(item.jid, item.node, depth + 1);
         if (task !== undefined) add(task);
       }
       onProgress?.({ found: seen.size, done, failed });
       return { jid, ...(node === undefined ? {} : { node }), depth, ...result };
     };
   };
-  const first = visit(toJid(address), root || undefined, 0);
-  return crawl(first === undefined ? [] : [first], toConcurrency(concurrency), options.signal);
+  const root = visit(toJid(address), toOptionalText(node, "node"), 0);
+  return crawl(root === undefined ? [] : [root], toConcurrency(concurrency), options.signal);
 }
 
 type Look =
   | { info: DiscoInfo; items: readonly Item[]; error?: undefined }
   | { error: Error; items?: undefined };
 
+/** One request after the other, so that no more are under way at once than was said. */
 async function look(
   disco: DiscoClient,
   jid: string,
@@ -190,10 +194,8 @@ async function look(
   query: QueryOptions,
 ): Promise<Look> {
   try {
-    const [info, items] = await Promise.all([
-      disco.queryInfo(jid, { ...query, node }),
-      withItems ? disco.queryItems(jid, { ...query, node }).catch(noItems) : undefined,
-    ]);
+    const info = await disco.queryInfo(jid, { ...query, node });
+    const items = withItems ? await disco.queryItems(jid, { ...query, node }).catch(noItems) : undefined;
     return { info, items: items?.items ?? [] };
   } catch (error) {
     return { error: error as Error };
@@ -204,6 +206,15 @@ async function look(
 function noItems(error: unknown): DiscoItems | undefined {
   if (error instanceof IqError && NO_SUCH_THING.has(error.condition)) return undefined;
   throw error;
+}
+
+/** What each query would say of its options, said before the first. @throws TypeError and RangeError */
+function checkQuery({ timeout, signal, from }: QueryOptions): void {
+  if (timeout !== undefined) toTimeout(timeout);
+  if (from !== undefined) toJid(from, "from");
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new TypeError(`signal is no AbortSignal: ${show(signal)}`);
+  }
 }
 
 function toConcurrency(value = 10): number {

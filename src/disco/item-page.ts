@@ -1,5 +1,6 @@
 import { IqError } from "../iq/errors.js";
 import type { PageRequest, ResultSet } from "../rsm/result-set.js";
+import { show } from "../xml/jid.js";
 import type { Item } from "./items.js";
 import type { MaybeAsyncIterable } from "./node.js";
 
@@ -62,21 +63,30 @@ function part(list: readonly Item[], index: number, length: number): ItemPage {
   return { items: list.slice(index, index + length), index, count: list.length };
 }
 
-/** Cuts a page out of a list as it comes by: the list is gone through once, and never held. */
+/**
+ * Cuts a page out of a list as it comes by: the list is gone through once, and never held.
+ *
+ * @throws TypeError when it is no list
+ */
 export function cutPage(list: MaybeAsyncIterable<Item>, start: PageStart): ItemPage | Promise<ItemPage> {
-  const cutter = new Cutter(start);
-  if (Symbol.iterator in list) {
-    for (const item of list) cutter.add(item);
-    return cutter.page();
+  if (typeof list === "object" && list !== null) {
+    if (Symbol.iterator in list) {
+      const cutter = new Cutter(start);
+      for (const item of list) cutter.add(item);
+      return cutter.page();
+    }
+    if (Symbol.asyncIterator in list || "then" in list) return cutOverTime(list, start);
   }
-  return cutOverTime(list, cutter);
+  throw new TypeError(`a list of items is an iterable, not ${show(list)}`);
 }
 
 async function cutOverTime(
   list: AsyncIterable<Item> | Promise<Iterable<Item>>,
-  cutter: Cutter,
+  start: PageStart,
 ): Promise<ItemPage> {
-  for await (const item of Symbol.asyncIterator in list ? list : await list) cutter.add(item);
+  if (!(Symbol.asyncIterator in list)) return cutPage(await list, start);
+  const cutter = new Cutter(start);
+  for await (const item of list) cutter.add(item);
   return cutter.page();
 }
 

@@ -4,7 +4,7 @@ import type { QueryOptions } from "./lookup.js";
 
 /** How a list of items is gone through. */
 export interface PageOptions extends Omit<QueryOptions, "requireFresh" | "noCache"> {
-  /** How many items are asked for at a time; 0 asks for their count alone. @default 100 */
+  /** How many items are asked for at a time; 0 asks for their count alone, and gives no item. @default 100 */
   readonly pageSize?: number | undefined;
   /** Starts behind the item of this UID (XEP-0059). */
   readonly after?: string | undefined;
@@ -48,24 +48,33 @@ export class ItemPages implements AsyncIterable<Item> {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Item, void, undefined> {
-    for await (const page of this.pages()) yield* page;
+    for await (const page of this.pages()) {
+      for (const item of page) {
+        this.#options.signal?.throwIfAborted();
+        yield item;
+      }
+    }
   }
 
   /** The items, a page at a time. */
   async *pages(): AsyncGenerator<readonly Item[], void, undefined> {
     const { pageSize = 100, after, index, backwards } = this.#options;
     const seen = new Set<string>();
-    let start: PageStart | undefined = { max: pageSize, after, index, before: backwards ? "" : undefined };
+    const first: PageStart = { max: pageSize, after, index, before: backwards ? "" : undefined };
+    let start: PageStart | undefined = first;
     while (start !== undefined) {
       const { items, element } = await this.#ask(start);
       const set: ResultSet | undefined = element && parseResultSet(element);
-      this.#count = set?.count ?? (set === undefined ? items.length : this.#count);
+      if (set?.count !== undefined) this.#count = set.count;
+      else if (set === undefined && start === first) this.#count = items.length;
       const uid = start.before === undefined ? set?.last : set?.first;
       // A peer that runs in circles.
       if (uid !== undefined && seen.has(uid)) return;
       if (uid !== undefined) seen.add(uid);
-      if (items.length > 0) yield items;
-      start = set === undefined || items.length === 0 ? undefined : follow(set, items.length, start);
+      if (items.length > 0 && pageSize > 0) yield items;
+      // Those that have no proper JID were left out, and count all the same.
+      const length = element?.getChildren("item").length ?? items.length;
+      start = set === undefined || length === 0 ? undefined : follow(set, length, start);
     }
   }
 }
@@ -78,8 +87,11 @@ function follow(
 ): PageStart | undefined {
   const { max, before } = start;
   if (max === 0) return undefined;
-  if (before !== undefined) return first === undefined || index === 0 ? undefined : { max, before: first };
-  // The count alone may be a lie; a page that is not full besides is the last.
-  const isLast = length < max && index !== undefined && index + length === count;
+  // The numbers alone may be a lie; a page that is not full besides is the last.
+  const isShort = length < max;
+  if (before !== undefined) {
+    return first === undefined || (isShort && index === 0) ? undefined : { max, before: first };
+  }
+  const isLast = isShort && index !== undefined && index + length === count;
   return last === undefined || isLast ? undefined : { max, after: last };
 }

@@ -1,9 +1,8 @@
 import type { DataForm } from "../forms/data-form.js";
-import type { PageRequest } from "../rsm/result-set.js";
 import { type Address, show, toJid } from "../xml/jid.js";
 import { toOptionalText } from "../xml/text.js";
 import type { DiscoInfo, Identity } from "./info.js";
-import type { ItemPage } from "./item-page.js";
+import type { ItemPage, PageStart } from "./item-page.js";
 import type { DiscoItems, ItemInit } from "./items.js";
 
 /** Whose data is meant: an entity's, one of its nodes', a node of that name of any entity, or all. */
@@ -60,8 +59,12 @@ export interface NodeContext<A extends NodeAction = NodeAction> {
   readonly from: string | undefined;
   /** The language that who asks would like. */
   readonly lang: string | undefined;
-  /** The part of the list that is asked for (`getItems`). A handler may leave the cutting to the server. */
-  readonly page: PageRequest | undefined;
+  /**
+   * The part of the list that is asked for (`getItems`), undefined where all of it is. A handler returns an
+   * {@link ItemPage}, or leaves the cutting to the server with a `DiscoItems` of all. `after` and `before` are the JID of
+   * an item, followed by a line feed and its node where it has one.
+   */
+  readonly page: PageStart | undefined;
   /** What the method was given that goes through the handler. */
   readonly data: NodeActions[A]["data"];
 }
@@ -129,7 +132,7 @@ export class NodeHandlers {
   }
 
   restoreDefaults(owner: Owner, actions: readonly NodeAction[] = Object.keys(ACTIONS) as NodeAction[]): void {
-    for (const action of actions) this.set(action, DEFAULT, owner);
+    for (const action of actions.map(toAction)) this.set(action, DEFAULT, owner);
   }
 
   /** Does an action, through the handlers that fit, at last in the default way. */
@@ -163,9 +166,11 @@ function toAction(action: NodeAction): NodeAction {
   throw new TypeError(`there is no action ${show(action)}; there are ${Object.keys(ACTIONS).join(", ")}`);
 }
 
-/** An owner, checked. @throws TypeError when its parts are none */
+/** An owner, checked. @throws TypeError when it is none, or its parts are none */
 export function toOwner(owner: Owner): { jid: string | undefined; node: string | undefined } {
-  if (typeof owner !== "object" || owner === null) {
+  // A JID, or a word misspelt, would mean everything.
+  const isOther = (value: object) => Object.keys(value).length > 0 && !("jid" in value) && !("node" in value);
+  if (typeof owner !== "object" || owner === null || isOther(owner)) {
     throw new TypeError(`an owner is { jid, node }, { jid }, { node } or {}, not ${show(owner)}`);
   }
   return {

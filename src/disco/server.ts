@@ -3,7 +3,7 @@ import { LRUCache } from "lru-cache";
 import type { DataForm } from "../forms/data-form.js";
 import { errorElement, IqError } from "../iq/errors.js";
 import { type IqHandler, IqService } from "../iq/iq-service.js";
-import { type PageRequest, parsePageRequest, resultSetElement } from "../rsm/result-set.js";
+import { type PageRequest, parsePageRequest, resultSetElement, toPageRequest } from "../rsm/result-set.js";
 import { type Entity, type IqContext, isComponent } from "../services/entity.js";
 import { adopt, onDismissal, type ServiceInstance, summonFor } from "../services/registry.js";
 import { type Address, bareJid, canonicalJid, show, toJid } from "../xml/jid.js";
@@ -19,7 +19,7 @@ import {
 import { cutPage, type ItemPage, type PageStart, toResultSet } from "./item-page.js";
 import { DiscoItems, type ItemInit, toItem } from "./items.js";
 import { NS_DISCO_INFO, NS_DISCO_ITEMS } from "./namespaces.js";
-import { collect, type DiscoNode, type DiscoRequest, toTypedForm } from "./node.js";
+import { collect, type DiscoNode, type DiscoRequest, type MaybeAsyncIterable, toTypedForm } from "./node.js";
 import {
   type IdentityKey,
   type NodeAction,
@@ -47,7 +47,7 @@ export interface Query {
 
 /** What items are meant, and for whom. */
 export interface ItemsQuery extends Query {
-  /** The part of the list; all of it where it is left out. */
+  /** The part of the list, of at most 1,000 items; all of it where it is left out. */
   readonly page?: PageRequest | undefined;
 }
 
@@ -142,20 +142,28 @@ export class DiscoServer extends DiscoTree implements ServiceInstance {
     if (!(info instanceof DiscoInfo))
       throw new TypeError(`a handler of getInfo gave no DiscoInfo: ${show(info)}`);
     const source = { jid: request.to, node: request.node };
-    if (info.identities.length > 0) {
+    const { identities, features } = info;
+    if (identities.length > 0 && features.includes(NS_DISCO_INFO)) {
       return info.jid === source.jid && info.node === source.node ? info : info.withSource(source);
     }
-    if (request.node !== undefined) throw new IqError("item-not-found");
-    return new DiscoInfo({ ...info, ...source, identities: [this.#defaultIdentity] });
+    if (identities.length === 0 && request.node !== undefined) throw new IqError("item-not-found");
+    return new DiscoInfo({
+      ...info,
+      ...source,
+      identities: identities.length > 0 ? identities : [this.#defaultIdentity],
+      // Who answers supports it.
+      features: features.includes(NS_DISCO_INFO) ? features : [NS_DISCO_INFO, ...features],
+    });
   }
 
   /**
-   * What a peer that asks disco#items would be told, without a stanza; a page where one is asked for.
+   * What a peer that asks disco#items would be told, without a stanza; a page where one is asked for, all items
+   * otherwise, however many there are.
    *
    * Rejects like {@link getInfo}, and where there is no such page.
    */
   async getItems(query: ItemsQuery = {}): Promise<DiscoItems> {
-    const { request, page } = await this.#page(query);
+    const { request, page } = await this.#page(query, Infinity);
     return new DiscoItems({ jid: request.to, node: request.node, items: page.items });
   }
 
@@ -237,11 +245,9 @@ export class DiscoServer extends DiscoTree implements ServiceInstance {
     const { category, type, lang } = toIdentity(identity);
     await this.#act("delIdentity", owner, { category, type, lang }, (data) => {
       const node = this.#knownNodeOf(owner);
-      node?.replaceIdentities(
-        node
-          .registeredIdentities()
-          .filter((known) => !isSame(known, { ...data, lang: data.lang ?? known.lang })),
-      );
+      const known = node?.registeredIdentities() ?? [];
+      const kept = known.filter((other) => !isSame(other, { ...data, lang: data.lang ?? other.lang }));
+      if (kept.length < known.length) node?.replaceIdentities(kept);
     });
   }
 
@@ -260,8 +266,7 @@ export class DiscoServer extends DiscoTree implements ServiceInstance {
   async addFeature(feature: string, owner: Owner = {}): Promise<void> {
     await this.#act("addFeature", owner, toNonEmptyText(feature, "feature"), (data) => {
       const node = this.#nodeOf(owner);
-      const known = node.registeredFeatures();
-      if (!known.includes(data)) node.replaceFeatures([...known, data]);
+      if (data !== NS_DISCO_INFO && !node.registeredFeatures().includes(data)) node.registerFeature(data);
     });
   }
 
@@ -269,8 +274,7 @@ export class DiscoServer extends DiscoTree implements ServiceInstance {
   async delFeature(feature: string, owner: Owner = {}): Promise<void> {
     await this.#act("delFeature", owner, toNonEmptyText(feature, "feature"), (data) => {
       const node = this.#knownNodeOf(owner);
-      const known = node?.registeredFeatures() ?? [];
-      if (known.includes(data)) node?.replaceFeatures(known.filter((other) => other !== data));
+      if (node?.registeredFeatures().includes(data)) node.unregisterFeature(data);
     });
   }
 
@@ -321,7 +325,7 @@ export class DiscoServer extends DiscoTree implements ServiceInstance {
   async delForm(formType: string, owner: Owner = {}): Promise<void> {
     await this.#act("delForm", owner, toNonEmptyText(formType, "formType"), (data) => {
       const node = this.#knownNodeOf(owner);
-      node?.replaceForms(node.registeredForms().filter((form) => form.formType !== data));
+      if (node?.registeredForms().some((form) => form.formType === data)) node.unregisterForm(data);
     });
   }
 
@@ -345,7 +349,7 @@ export class DiscoServer extends DiscoTree implements ServiceInstance {
     { to, node, from, lang }: DiscoRequest,
     data: NodeActions[A]["data"],
     byDefault: (data: NodeActions[A]["data"]) => NodeActions[A]["result"] | Promise<NodeActions[A]["result"]>,
-    page?: PageRequest,
+    page?: PageStart,
   ): NodeActions[A]["result"] | Promise<NodeActions[A]["result"]> {
     return this.#handlers.run(action, { jid: to, node, from, lang, page, data }, byDefault);
   }
@@ -385,6 +389,12 @@ export class DiscoServer extends DiscoTree implements ServiceInstance {
 
   // Answers
 
+  /** The default identity where there is no other. */
+  override iterIdentities(_request?: DiscoRequest): MaybeAsyncIterable<Identity> {
+    const own = this.ownIdentities();
+    return own.length > 0 ? own : [this.#defaultIdentity];
+  }
+
   async #tellInfo(request: DiscoRequest): Promise<DiscoInfo> {
     const tree = this.#treeOf(request.to);
     const node = tree.nodeAt(request.node);
@@ -396,22 +406,19 @@ export class DiscoServer extends DiscoTree implements ServiceInstance {
     return info;
   }
 
-  async #page(query: ItemsQuery): Promise<{ request: DiscoRequest; page: ItemPage; isPart: boolean }> {
+  /** The page that is asked for; of the first items so many where none is. */
+  async #page(
+    query: ItemsQuery,
+    most: number,
+  ): Promise<{ request: DiscoRequest; page: ItemPage; isPart: boolean }> {
     const request = this.#toRequest(query);
-    const start = {
-      ...query.page,
-      max: Math.min(query.page?.max ?? Infinity, query.page ? MAX_PAGE : MAX_ITEMS),
-    };
-    const told = await this.#run(
-      "getItems",
-      request,
-      undefined,
-      () => this.#tellItems(request, start),
-      query.page,
-    );
+    const asked = query.page && toPageRequest(query.page);
+    const part = asked && { ...asked, max: Math.min(asked.max ?? MAX_PAGE, MAX_PAGE) };
+    const start = part ?? { max: most };
+    const told = await this.#run("getItems", request, undefined, () => this.#tellItems(request, start), part);
     // Who handles it may leave the cutting to us.
     const page = told instanceof DiscoItems ? await cutPage(told.items, start) : toItemPage(told);
-    return { request, page, isPart: query.page !== undefined || page.count > page.items.length };
+    return { request, page, isPart: part !== undefined || page.count > page.items.length };
   }
 
   async #tellItems(request: DiscoRequest, start: PageStart): Promise<ItemPage> {
@@ -446,9 +453,10 @@ export class DiscoServer extends DiscoTree implements ServiceInstance {
     return canonicalJid(jid?.toString() ?? (isComponent(this.client) ? options?.domain : undefined));
   }
 
+  /** @throws Error like {@link entity} */
   #treeOf(jid: string | undefined): DiscoTree {
-    if (jid === undefined || !isComponent(this.client) || jid === this.ownJid()) return this;
-    return this.#entities.get(jid) ?? this.#blank;
+    if (jid === undefined || jid === this.ownJid()) return this;
+    return isComponent(this.client) ? (this.#entities.get(jid) ?? this.#blank) : this.entity(jid);
   }
 
   async #answerInfo(query: Query): Promise<Element> {
@@ -456,7 +464,7 @@ export class DiscoServer extends DiscoTree implements ServiceInstance {
   }
 
   async #answerItems(query: Query, element: Element): Promise<Element> {
-    const { request, page, isPart } = await this.#page({ ...query, page: toPageRequest(element) });
+    const { request, page, isPart } = await this.#page({ ...query, page: pageOf(element) }, MAX_ITEMS);
     const { to: jid, node } = request;
     const answer = new DiscoItems({ jid, node, items: page.items }).toElement();
     if (isPart) answer.append(resultSetElement(toResultSet(page)));
@@ -468,8 +476,8 @@ export class DiscoServer extends DiscoTree implements ServiceInstance {
       try {
         const { from, to: asked, "xml:lang": lang } = stanza.attrs as Record<string, string | undefined>;
         const { node } = element.attrs as Record<string, string | undefined>;
-        // xmpp.js' own JID escapes what was meant literally.
-        const jid = canonicalJid(asked) ?? to?.toString();
+        // A client is one entity, by whatever address it was reached. xmpp.js' own JID escapes what was meant literally.
+        const jid = isComponent(this.client) ? (canonicalJid(asked) ?? to?.toString()) : undefined;
         return await tell({ jid, node, from: canonicalJid(from), lang }, element);
       } catch (error) {
         if (errorElement(error) !== undefined) throw error;
@@ -481,7 +489,7 @@ export class DiscoServer extends DiscoTree implements ServiceInstance {
 }
 
 /** The page that a peer asks for. @throws IqError when its numbers are none */
-function toPageRequest(element: Element): PageRequest | undefined {
+function pageOf(element: Element): PageRequest | undefined {
   try {
     return parsePageRequest(element);
   } catch (error) {
@@ -491,8 +499,8 @@ function toPageRequest(element: Element): PageRequest | undefined {
 
 /** What a handler of getItems gave. @throws TypeError when it is neither items nor a page of them */
 function toItemPage(told: ItemPage): ItemPage {
-  if (typeof told === "object" && told !== null && Array.isArray(told.items) && Number.isInteger(told.count))
-    return told;
+  const isCount = (value: unknown) => Number.isSafeInteger(value) && Number(value) >= 0;
+  if (Array.isArray(told?.items) && isCount(told.index) && isCount(told.count)) return told;
   throw new TypeError(
     `a handler of getItems gave neither a DiscoItems nor { items, index, count }: ${show(told)}`,
   );

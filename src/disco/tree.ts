@@ -73,7 +73,8 @@ export class DiscoTree extends StaticNode {
 
   protected override hasOwnItemsOnly(): boolean {
     if (this.iterItems !== DiscoTree.prototype.iterItems) return false;
-    return ![...this.#mounts.values()].some((mount) => mount.listed === true);
+    for (const { listed } of this.#mounts.values()) if (listed === true) return false;
+    return true;
   }
 
   /** Whose nodes they are, as far as it is known. */

@@ -30,14 +30,24 @@ export interface ResultSet {
   readonly count?: number | undefined;
 }
 
-/** The `<set/>` that asks for a page. @throws TypeError and RangeError when it asks for none that can be */
-export function pageRequestElement({ max, after, before, index }: PageRequest): Element {
+/** A page that a caller asks for, checked. @throws TypeError and RangeError when there can be none such */
+export function toPageRequest({ max, after, before, index }: PageRequest): PageRequest {
+  return {
+    max: max === undefined ? undefined : toCount(max, "max"),
+    after: after === undefined ? undefined : toText(after, "after"),
+    before: before === undefined ? undefined : toText(before, "before"),
+    index: index === undefined ? undefined : toCount(index, "index"),
+  };
+}
+
+/** The `<set/>` that asks for a page. @throws TypeError and RangeError like {@link toPageRequest} */
+export function pageRequestElement(page: PageRequest): Element {
+  const { max, after, before, index } = toPageRequest(page);
   const set = xml("set", { xmlns: NS_RSM });
-  if (max !== undefined) set.append(xml("max", {}, String(toCount(max, "max"))));
-  if (after !== undefined) set.append(xml("after", {}, toText(after, "after")));
-  if (before !== undefined)
-    set.append(xml("before", {}, ...(before === "" ? [] : [toText(before, "before")])));
-  if (index !== undefined) set.append(xml("index", {}, String(toCount(index, "index"))));
+  if (max !== undefined) set.append(xml("max", {}, String(max)));
+  if (after !== undefined) set.append(xml("after", {}, after));
+  if (before !== undefined) set.append(xml("before", {}, ...(before === "" ? [] : [before])));
+  if (index !== undefined) set.append(xml("index", {}, String(index)));
   return set;
 }
 
@@ -85,7 +95,8 @@ function texts(set: Element): Record<string, string | undefined> {
 function parseNumber(text: string, what: string): number {
   if (!/^\s*\d+\s*$/.test(text))
     throw new RangeError(`${what} is a whole number from 0 on, not ${show(text)}`);
-  return Number(text);
+  // So that it is one that can be counted with.
+  return Math.min(Number(text), Number.MAX_SAFE_INTEGER);
 }
 
 function lenientNumber(text: string | undefined): number | undefined {

@@ -1,4 +1,3 @@
-import pTimeout from "p-timeout";
 import { show } from "../xml/jid.js";
 
 /** How long a caller waits. */
@@ -52,17 +51,33 @@ export function wait<T>(
   signal: AbortSignal | undefined,
   onTimeout: () => Error,
 ): Promise<T> {
-  let release: (() => void) | undefined;
-  const end = new Promise<T>((resolve, reject) => {
-    if (signal?.aborted) reject(signal.reason);
-    else if (signal !== undefined) release = onAbort(signal, () => reject(signal.reason));
-    promise.then(resolve, reject);
+  return new Promise((resolve, reject) => {
+    let release: (() => void) | undefined;
+    const timer = setTimeout(() => {
+      release?.();
+      reject(onTimeout());
+    }, Math.min(timeout, MAX_DELAY));
+    const end = () => {
+      clearTimeout(timer);
+      release?.();
+    };
+    if (signal !== undefined) {
+      const abort = () => {
+        end();
+        reject(signal.reason);
+      };
+      if (signal.aborted) abort();
+      else release = onAbort(signal, abort);
+    }
+    promise.then(
+      (value) => {
+        end();
+        resolve(value);
+      },
+      (error: unknown) => {
+        end();
+        reject(error);
+      },
+    );
   });
-  const waiting = pTimeout(end, {
-    milliseconds: Math.min(Math.max(timeout, Number.MIN_VALUE), MAX_DELAY),
-    fallback: (): never => {
-      throw onTimeout();
-    },
-  });
-  return release === undefined ? waiting : waiting.finally(release);
 }

@@ -51,6 +51,7 @@ export class HashQuery {
   readonly #askers = new Map<string, Asker>();
   /** Whom askers want to hear of, and nobody has tried for them. */
   readonly #untried = new Set<string>();
+  /** One at most for each entity. */
   readonly #attempts = new Map<string, Attempt>();
   /** The attempts that may take a while yet before the next announcer is tried as well. */
   readonly #fresh = new Set<Attempt>();
@@ -137,7 +138,7 @@ export class HashQuery {
   #nextCandidate(): readonly [jid: string, announcement: Announcement] | undefined {
     for (const jid of this.#untried) {
       const asker = this.#askers.get(jid);
-      if (asker !== undefined && !this.#attempts.has(jid)) return [jid, asker.announcement];
+      if (asker !== undefined) return [jid, asker.announcement];
     }
     if (this.#strangers >= MAX_STRANGERS || this.#everybody || this.#askers.size === 0) return undefined;
     // Somebody may turn out to be known yet.
@@ -155,6 +156,8 @@ export class HashQuery {
     this.#tried.add(jid);
     const capability = announcement.capabilities.find(({ key }) => this.#keys.has(key));
     if (capability === undefined) return;
+    const older = this.#attempts.get(jid);
+    if (older !== undefined) this.#cancel(older, new Error("it announces something else"));
     const attempt: Attempt = { jid, announcement, capability, abort: new AbortController() };
     const { signal } = attempt.abort;
     this.#attempts.set(jid, attempt);
@@ -248,7 +251,7 @@ export class HashQuery {
   }
 
   #settle(attempt: Attempt): void {
-    // After who left and came back there may be another.
+    // It may be asked again already.
     if (this.#attempts.get(attempt.jid) === attempt) this.#attempts.delete(attempt.jid);
     this.#fresh.delete(attempt);
   }

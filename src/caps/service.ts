@@ -421,7 +421,8 @@ export class EntityCapsService extends Service<EntityCapsOptions, EntityCapsEven
   async #recall({ capabilities }: Announcement): Promise<DiscoInfo | undefined> {
     // All at once, so that a store that stalls does so once.
     for (const read of capabilities.map((capability) => this.cache.get(capability))) {
-      const known = await read;
+      // Where there is no store all take the same time, so that who was asked for first is asked first.
+      const known = read instanceof Promise ? await read : read;
       if (known !== undefined) return known;
     }
     return undefined;

@@ -1,7 +1,7 @@
 /** Where a feature is defined. */
 export interface FeatureDocument {
-  /** The number of the XEP. */
-  readonly xep: number;
+  /** Such as `XEP-0030` or `RFC 6121`. */
+  readonly document: string;
   readonly title: string;
 }
 
@@ -12,16 +12,52 @@ export interface FeatureDocument {
  * the events of what stands before it (XEP-0163).
  */
 export function describeFeature(feature: string): FeatureDocument | undefined {
+  // No known one is nearly as long.
+  if (feature.length > MAX_LENGTH) return undefined;
   const name = feature.replace(/\+notify$/, "");
   for (let at = name.length; at > 0; at = name.slice(0, at).search(/[#:/][^#:/]*$/)) {
-    const xep = XEPS_OF_NAMESPACES.get(name.slice(0, at));
-    if (xep !== undefined) return { xep, title: TITLES.get(xep) ?? "" };
+    const known = DOCUMENTS.get(name.slice(0, at));
+    if (known !== undefined) return known;
   }
   return undefined;
 }
 
+const MAX_LENGTH = 1_000;
+
+type Definition = readonly [number: number, title: string, ...namespaces: string[]];
+
+/** What a room says of itself, without a namespace. */
+const ROOM_FEATURES = [
+  ...["muc_hidden", "muc_public", "muc_membersonly", "muc_open", "muc_moderated", "muc_unmoderated"],
+  ...["muc_nonanonymous", "muc_semianonymous", "muc_passwordprotected", "muc_unsecured"],
+  ...["muc_persistent", "muc_temporary", "muc_rooms"],
+] as const;
+
+/** The RFCs by number, with the namespaces and features that each defines. */
+const RFCS: readonly Definition[] = [
+  [
+    6120,
+    "XMPP: Core",
+    "jabber:client",
+    "jabber:server",
+    "urn:ietf:params:xml:ns:xmpp-bind",
+    "urn:ietf:params:xml:ns:xmpp-sasl",
+    "urn:ietf:params:xml:ns:xmpp-stanzas",
+    "urn:ietf:params:xml:ns:xmpp-streams",
+    "urn:ietf:params:xml:ns:xmpp-tls",
+  ],
+  [
+    6121,
+    "XMPP: Instant Messaging and Presence",
+    "jabber:iq:roster",
+    "urn:ietf:params:xml:ns:xmpp-session",
+    "urn:xmpp:features:pre-approval",
+  ],
+  [7395, "An XMPP Subprotocol for WebSocket", "urn:ietf:params:xml:ns:xmpp-framing"],
+];
+
 /** The XEPs by number, with the namespaces that each defines. */
-const XEPS: readonly (readonly [xep: number, title: string, ...namespaces: string[]])[] = [
+const XEPS: readonly Definition[] = [
   [4, "Data Forms", "jabber:x:data"],
   [9, "Jabber-RPC", "jabber:iq:rpc"],
   [12, "Last Activity", "jabber:iq:last"],
@@ -33,7 +69,7 @@ const XEPS: readonly (readonly [xep: number, title: string, ...namespaces: strin
   [27, "Current Jabber OpenPGP Usage", "jabber:x:encrypted", "jabber:x:signed"],
   [30, "Service Discovery", "http://jabber.org/protocol/disco"],
   [33, "Extended Stanza Addressing", "http://jabber.org/protocol/address"],
-  [45, "Multi-User Chat", "http://jabber.org/protocol/muc"],
+  [45, "Multi-User Chat", "http://jabber.org/protocol/muc", ...ROOM_FEATURES],
   [47, "In-Band Bytestreams", "http://jabber.org/protocol/ibb"],
   [48, "Bookmarks", "storage:bookmarks"],
   [49, "Private XML Storage", "jabber:iq:private"],
@@ -104,12 +140,14 @@ const XEPS: readonly (readonly [xep: number, title: string, ...namespaces: strin
   [234, "Jingle File Transfer", "urn:xmpp:jingle:apps:file-transfer"],
   [237, "Roster Versioning", "urn:xmpp:features:rosterver"],
   [249, "Direct MUC Invitations", "jabber:x:conference"],
+  [251, "Jingle Session Transfer", "urn:xmpp:jingle:transfer"],
   [256, "Last Activity in Presence", "urn:xmpp:last-activity"],
   [257, "Client Certificate Management for SASL EXTERNAL", "urn:xmpp:saslcert"],
   [258, "Security Labels in XMPP", "urn:xmpp:sec-label"],
   [260, "Jingle SOCKS5 Bytestreams Transport", "urn:xmpp:jingle:transports:s5b"],
   [261, "Jingle In-Band Bytestreams Transport", "urn:xmpp:jingle:transports:ibb"],
   [262, "Use of ZRTP in Jingle RTP Sessions", "urn:xmpp:jingle:apps:rtp:zrtp"],
+  [272, "Multiparty Jingle (Muji)", "urn:xmpp:jingle:muji"],
   [277, "Microblogging over XMPP", "urn:xmpp:microblog"],
   [278, "Jingle Relay Nodes", "http://jabber.org/protocol/jinglenodes"],
   [280, "Message Carbons", "urn:xmpp:carbons"],
@@ -135,7 +173,12 @@ const XEPS: readonly (readonly [xep: number, title: string, ...namespaces: strin
   [335, "JSON Containers", "urn:xmpp:json"],
   [338, "Jingle Grouping Framework", "urn:xmpp:jingle:apps:grouping"],
   [339, "Source-Specific Media Attributes in Jingle", "urn:xmpp:jingle:apps:rtp:ssma"],
-  [343, "Signaling WebRTC datachannels in Jingle", "urn:xmpp:jingle:transports:dtls-sctp"],
+  [
+    343,
+    "Signaling WebRTC datachannels in Jingle",
+    "urn:xmpp:jingle:transports:dtls-sctp",
+    "urn:xmpp:jingle:transports:webrtc-datachannel",
+  ],
   [352, "Client State Indication", "urn:xmpp:csi"],
   [353, "Jingle Message Initiation", "urn:xmpp:jingle-message"],
   [355, "Namespace Delegation", "urn:xmpp:delegation"],
@@ -143,12 +186,13 @@ const XEPS: readonly (readonly [xep: number, title: string, ...namespaces: strin
   [357, "Push Notifications", "urn:xmpp:push"],
   [359, "Unique and Stable Stanza IDs", "urn:xmpp:sid"],
   [363, "HTTP File Upload", "urn:xmpp:http:upload"],
-  [368, "SRV records for XMPP over TLS", "urn:xmpp:tls"],
   [369, "Mediated Information eXchange (MIX)", "urn:xmpp:mix"],
+  [371, "Jingle ICE Transport Method", "urn:xmpp:jingle:transports:ice"],
   [372, "References", "urn:xmpp:reference"],
   [373, "OpenPGP for XMPP", "urn:xmpp:openpgp"],
   [377, "Spam Reporting", "urn:xmpp:reporting"],
   [380, "Explicit Message Encryption", "urn:xmpp:eme"],
+  [382, "Spoiler Messages", "urn:xmpp:spoiler"],
   [384, "OMEMO Encryption", "eu.siacs.conversations.axolotl", "urn:xmpp:omemo"],
   [385, "Stateless Inline Media Sharing (SIMS)", "urn:xmpp:sims"],
   [386, "Bind 2", "urn:xmpp:bind"],
@@ -158,15 +202,20 @@ const XEPS: readonly (readonly [xep: number, title: string, ...namespaces: strin
   [393, "Message Styling", "urn:xmpp:styling"],
   [394, "Message Markup", "urn:xmpp:markup"],
   [398, "User Avatar to vCard-Based Avatars Conversion", "urn:xmpp:pep-vcard-conversion"],
+  [401, "Ad-hoc Account Invitation Generation", "urn:xmpp:invite"],
   [402, "PEP Native Bookmarks", "urn:xmpp:bookmarks"],
+  [404, "MIX: JID Hidden Channels", "urn:xmpp:mix:anon"],
+  [405, "MIX: Participant Server Requirements", "urn:xmpp:mix:pam"],
+  [406, "MIX: Administration", "urn:xmpp:mix:admin"],
+  [407, "MIX: Miscellaneous Capabilities", "urn:xmpp:mix:misc"],
   [409, "IM Routing-NG", "urn:xmpp:im-ng"],
   [410, "MUC Self-Ping", "http://jabber.org/protocol/muc#self-ping-optimization"],
   [411, "Bookmarks Conversion", "urn:xmpp:bookmarks-conversion"],
-  [415, "XMPP Over RELOAD", "urn:xmpp:reload"],
-  [421, "Anonymous unique occupant identifiers for MUCs", "urn:xmpp:occupant-id"],
+  [413, "Order-By", "urn:xmpp:order-by"],
+  [421, "Occupant identifiers for semi-anonymous MUCs", "urn:xmpp:occupant-id"],
   [422, "Message Fastening", "urn:xmpp:fasten"],
   [424, "Message Retraction", "urn:xmpp:message-retract"],
-  [425, "Message Moderation", "urn:xmpp:message-moderate"],
+  [425, "Moderated Message Retraction", "urn:xmpp:message-moderate"],
   [428, "Fallback Indication", "urn:xmpp:fallback"],
   [431, "Full Text Search in MAM", "urn:xmpp:fulltext"],
   [433, "Extended Channel Search", "urn:xmpp:channel-search"],
@@ -176,18 +225,25 @@ const XEPS: readonly (readonly [xep: number, title: string, ...namespaces: strin
   [446, "File metadata element", "urn:xmpp:file:metadata"],
   [447, "Stateless file sharing", "urn:xmpp:sfs"],
   [448, "Encryption for stateless file sharing", "urn:xmpp:esfs"],
+  [449, "Stickers", "urn:xmpp:stickers"],
   [452, "MUC Mention Notifications", "urn:xmpp:mmn"],
   [461, "Message Replies", "urn:xmpp:reply"],
   [462, "PubSub Type Filtering", "urn:xmpp:pubsub-filter"],
   [463, "MUC Affiliations Versioning", "urn:xmpp:muc:affiliations"],
   [482, "Call Invites", "urn:xmpp:call-invites"],
   [484, "Fast Authentication Streamlining Tokens", "urn:xmpp:fast"],
+  [485, "PubSub Server Information", "urn:xmpp:serverinfo"],
   [486, "MUC Avatars", "urn:xmpp:muc:avatar"],
   [490, "Message Displayed Synchronization", "urn:xmpp:mds"],
 ];
 
-const TITLES: ReadonlyMap<number, string> = new Map(XEPS.map(([xep, title]) => [xep, title]));
+const DOCUMENTS: ReadonlyMap<string, FeatureDocument> = new Map([
+  ...byNamespace(RFCS, (number) => `RFC ${number}`),
+  ...byNamespace(XEPS, (number) => `XEP-${String(number).padStart(4, "0")}`),
+]);
 
-const XEPS_OF_NAMESPACES: ReadonlyMap<string, number> = new Map(
-  XEPS.flatMap(([xep, _title, ...namespaces]) => namespaces.map((namespace) => [namespace, xep] as const)),
-);
+function byNamespace(definitions: readonly Definition[], document: (number: number) => string) {
+  return definitions.flatMap(([number, title, ...namespaces]) =>
+    namespaces.map((namespace) => [namespace, { document: document(number), title }] as const),
+  );
+}

@@ -53,10 +53,13 @@ export function wait<T>(
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     let release: (() => void) | undefined;
-    const timer = setTimeout(() => {
-      release?.();
-      reject(onTimeout());
-    }, Math.min(timeout, MAX_DELAY));
+    const timer = setTimeout(
+      () => {
+        release?.();
+        reject(onTimeout());
+      },
+      Math.min(timeout, MAX_DELAY),
+    );
     const end = () => {
       clearTimeout(timer);
       release?.();

@@ -11,6 +11,8 @@ export interface Command {
   readonly name: string;
   readonly command: string;
   readonly args: readonly string[];
+  /** The folder it works in; this process' own unless given. */
+  readonly cwd?: string;
 }
 
 interface Waiting {
@@ -37,15 +39,16 @@ export class JsonProcess implements AsyncDisposable {
   readonly #child: ChildProcessWithoutNullStreams;
   readonly #waiting = new Map<number, Waiting>();
   readonly #isReady: Promise<unknown>;
+  #greeting: unknown;
   readonly #exited: Promise<void>;
   #hasExited = false;
   #nextId = 1;
   #log = "";
 
-  /** Starts a process; `ready` says when it can be asked. */
-  protected constructor({ name, command, args }: Command) {
+  /** Starts a process, which can be asked after {@link ready}. */
+  protected constructor({ name, command, args, cwd }: Command) {
     this.#name = name;
-    const child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"] });
+    const child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"], cwd });
     this.#child = child;
     // Once written to after its end, it says so here; its requests reject by themselves.
     child.stdin.on("error", () => {});
@@ -77,19 +80,19 @@ export class JsonProcess implements AsyncDisposable {
     return process;
   }
 
-  /** What the process said of itself when it was ready. */
-  protected async ready(): Promise<unknown> {
+  /** Waits until the process can be asked. */
+  protected async ready(): Promise<void> {
     try {
-      return await this.#isReady;
+      this.#greeting = await this.#isReady;
     } catch (error) {
       await this.stop();
       throw error;
     }
   }
 
-  /** The id of the process. */
-  get pid(): number | undefined {
-    return this.#child.pid;
+  /** What the process said of itself when it was ready. */
+  get greeting(): unknown {
+    return this.#greeting;
   }
 
   /** Has the process do something. @throws Error with what it says when it cannot */
@@ -169,9 +172,7 @@ export class PythonClient extends JsonProcess {
 
   private constructor(library: PythonLibrary, options: PythonClientOptions) {
     const { port, jid, password = "secret", python = "/usr/bin/python3" } = options;
-    const script = fileURLToPath(
-      new URL(`../integration/python/${library}_client.py`, import.meta.url),
-    );
+    const script = fileURLToPath(new URL(`../integration/python/${library}_client.py`, import.meta.url));
     const login = JSON.stringify({ port, jid, password });
     super({ name: library, command: python, args: ["-B", script, login] });
     this.jid = jid;
@@ -196,9 +197,14 @@ function notInstalled(library: string): Error {
   return new Error(`python3-${library} is not installed: sudo apt-get install python3-${library}`);
 }
 
-/** A script of TypeScript as a process of its own. */
+/** Starts a script in TypeScript as a process of its own. */
 export function runScript(script: URL, args: readonly string[]): Promise<JsonProcess> {
-  const file = fileURLToPath(script);
-  const tsx = fileURLToPath(new URL("../../node_modules/tsx/dist/loader.mjs", import.meta.url));
-  return JsonProcess.run({ name: file, command: process.execPath, args: ["--import", tsx, file, ...args] });
+  const name = fileURLToPath(script);
+  return JsonProcess.run({
+    name,
+    command: process.execPath,
+    args: ["--import", "tsx", name, ...args],
+    // From where tsx is found.
+    cwd: fileURLToPath(new URL("../..", import.meta.url)),
+  });
 }

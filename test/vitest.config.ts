@@ -5,15 +5,16 @@ export default defineConfig({
   test: {
     projects: [
       { test: { name: "unit", include: ["test/unit/**/*.test.ts"] } },
-      { test: { name: "package", include: ["test/package/**/*.test.ts"], testTimeout: 60_000 } },
-      {
+      { test: { name: "docs", include: ["test/docs/**/*.test.ts"], testTimeout: 60_000 } },
+      // These install, start servers or drive a browser, and take their time where the machine has other work.
+      ...["package", "integration", "examples", "browser"].map((name) => ({
         test: {
-          name: "integration",
-          include: ["test/integration/**/*.test.ts"],
-          testTimeout: 30_000,
-          hookTimeout: 30_000,
+          name,
+          include: [`test/${name}/**/*.test.ts`],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
-      },
+      })),
     ],
   },
 });

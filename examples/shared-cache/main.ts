@@ -1,5 +1,13 @@
-// Three processes, each with a client, share in Redis what they learn of their contacts' programs: what one has asked
-// the others never ask. Then Redis is killed.
+// Three processes, each with a client, share what they learn of their contacts' programs: what one of them has asked, the
+// others never ask. Then the Redis where they share it is killed.
+//
+//     npx tsx examples/shared-cache/main.ts
+//
+// process.ts is the part to look at: an EntityCapsCache with a store, here Keyv on Redis. The contacts are those of the
+// example "contacts".
+//
+// It starts a Prosody and a Redis of its own, which are installed where they are missing, ends by itself and leaves
+// nothing behind.
 import colors from "picocolors";
 import { Redis } from "../../test/support/redis.ts";
 import { installPrograms } from "../../test/support/setup.mjs";

@@ -11,12 +11,15 @@ import type { Capability } from "./announcements.js";
  * It needs no trust: what comes from it is verified. Where it fails or stalls, the peer is asked.
  */
 export interface CapsStore {
+  /** The text of a key, or a promise of it; anything else, such as undefined, where there is none. */
   get(key: string): unknown;
+  /** Keeps a text; a promise that it returns is not waited for. */
   set(key: string, value: string): unknown;
 }
 
 /** What an application ships and believes without verification; read only. */
 export interface TrustedCaps {
+  /** The entry of a key, or a promise of it. */
   get(key: string): unknown;
 }
 

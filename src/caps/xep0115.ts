@@ -42,7 +42,7 @@ export type Caps115 =
   /** One without a required attribute, or in a presence that is no available one. */
   | { readonly kind: "ignored" };
 
-/** What {@link xep0115.element} makes a `<c/>` of. */
+/** What `element` of {@link xep0115} makes a `<c/>` of. */
 export interface Caps115Init {
   /** The address of the software, such as `https://my.app/`. */
   readonly node: string;
@@ -69,7 +69,7 @@ export const xep0115 = Object.freeze({
     return compose(info).text;
   },
 
-  /** The hash of {@link xep0115.verificationString} in base64. @throws RangeError when there is no such hash function */
+  /** The hash of `verificationString` in base64. @throws RangeError when there is no such hash function */
   hash(info: DiscoInfo, algorithm = "sha-1"): string {
     return hashFunction(algorithm).digest(compose(info).text);
   },

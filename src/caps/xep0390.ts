@@ -37,12 +37,13 @@ export type HashSet = Readonly<Record<string, string>>;
 
 /** A hash and its function: a capability hash (§3). */
 export interface CapabilityHash {
+  /** The name of the hash function (XEP-0300). */
   readonly algorithm: string;
   /** In base64. */
   readonly value: string;
 }
 
-/** What {@link xep0390.element} makes a `<c/>` of. */
+/** What `element` of {@link xep0390} makes a `<c/>` of. */
 export interface Caps390Init {
   readonly info: DiscoInfo;
   /** @default ["sha-256"], which XEP-0414 demands of everybody */
@@ -52,6 +53,7 @@ export interface Caps390Init {
 /** There is no hash of an information by XEP-0390 (§4.1, steps 1 to 3). */
 export class UnhashableInfo extends Error {
   override readonly name = "UnhashableInfo";
+  /** What stands in the way. */
   readonly flaw: Flaw;
 
   constructor(flaw: Flaw) {
@@ -127,7 +129,7 @@ export const xep0390 = Object.freeze({
       .map((child) => ({ algorithm: child.attrs["algo"] ?? "", value: child.getText().replace(/\s+/g, "") }));
   },
 
-  /** Of what {@link xep0390.parse} reads the hashes that can be verified, one a function. */
+  /** Of what `parse` reads the hashes that can be verified, one a function. */
   announced(element: Element): readonly AnnouncedHash[] | undefined {
     const usable = new Map<string, AnnouncedHash>();
     const announced = xep0390.parse(element);
@@ -164,14 +166,14 @@ export const xep0390 = Object.freeze({
       : xep0390.node({ algorithm: fn.name, value: canonical });
   },
 
-  /** The hashes of an information under several functions (§4.2). @throws as {@link xep0390.hash} */
+  /** The hashes of an information under several functions (§4.2). @throws as `hash` does */
   hashSet(info: DiscoInfo, algorithms: readonly string[] = ["sha-256"]): CapabilityHash[] {
     const functions = new Set(algorithms.map(hashFunction));
     const input = xep0390.hashInput(info);
     return [...functions].map((fn) => ({ algorithm: fn.name, value: fn.digest(input) }));
   },
 
-  /** The `<c/>` that announces an information (§5.4). @throws as {@link xep0390.hash} */
+  /** The `<c/>` that announces an information (§5.4). @throws as `hash` does */
   element({ info, algorithms }: Caps390Init): Element {
     const hashes = xep0390.hashSet(info, algorithms);
     return xml(

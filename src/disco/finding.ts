@@ -27,8 +27,11 @@ export type DomainResult =
 
 /** What a service has to have; what is left out does not matter. */
 export interface ServiceQuery {
+  /** A feature that it tells. */
   readonly feature?: string | undefined;
+  /** The category of one of its identities, such as `conference`. */
   readonly category?: string | undefined;
+  /** The type of the same identity, such as `text`. */
   readonly type?: string | undefined;
 }
 
@@ -62,6 +65,7 @@ export interface WalkOptions extends Concurrent, Omit<QueryOptions, "local"> {
 export type WalkResult = {
   readonly jid: string;
   readonly node?: string | undefined;
+  /** How far below the root, whose depth is 0. */
   readonly depth: number;
 } & (
   | {

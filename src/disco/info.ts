@@ -8,15 +8,21 @@ import { NS_DISCO_INFO } from "./namespaces.js";
 
 /** What an entity is: a category and type of the registry, with a name for people in one language (XEP-0030 §3.1). */
 export interface Identity {
+  /** What kind of thing it is, such as `client`. */
   readonly category: string;
+  /** Which of that kind, such as `web`. */
   readonly type: string;
+  /** The language of the name (`xml:lang`). */
   readonly lang?: string | undefined;
+  /** For people. */
   readonly name?: string | undefined;
 }
 
 /** Whose information it is. */
 export interface Source {
+  /** The entity. */
   readonly jid?: Address | undefined;
+  /** The node of it; the entity itself where it is left out. */
   readonly node?: string | null | undefined;
 }
 
@@ -64,9 +70,11 @@ export class DiscoInfo {
   readonly jid: string | undefined;
   /** The node that was asked; undefined for the entity itself. */
   readonly node: string | undefined;
+  /** What it is, once for each language of a name. */
   readonly identities: readonly Identity[];
-  /** As received, repetitions included. */
+  /** What it can do. As received, repetitions included. */
   readonly features: readonly string[];
+  /** What features cannot say (XEP-0128): see {@link form}. */
   readonly forms: readonly DataForm[];
   /** The `<query/>` it came in, where it came over the wire. */
   readonly element: Element | undefined;

@@ -47,6 +47,7 @@ export class ItemPages implements AsyncIterable<Item> {
     return this.#count;
   }
 
+  /** The items, one by one. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Item, void, undefined> {
     for await (const page of this.pages()) {
       for (const item of page) {

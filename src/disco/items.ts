@@ -6,8 +6,11 @@ import { NS_DISCO_ITEMS } from "./namespaces.js";
 
 /** Something that an entity has: another entity, or a node of one (XEP-0030 §4). */
 export interface Item {
+  /** Whom to ask about it. */
   readonly jid: string;
+  /** The node to ask for; undefined for an entity of its own. */
   readonly node?: string | undefined;
+  /** For people. */
   readonly name?: string | undefined;
 }
 

@@ -7,6 +7,7 @@ import type { MountOptions } from "./tree.js";
 
 /** A feature that lives as long as the service that registered it, or shorter. */
 export interface RegisteredFeature extends Disposable {
+  /** Its name, as it is told. */
   readonly feature: string;
   /** Whether the feature is told; false for good once the service is dismissed or the handle disposed of. */
   enabled: boolean;

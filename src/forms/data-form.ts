@@ -10,9 +10,13 @@ const FORM_TYPE = "FORM_TYPE";
 
 /** One field of a {@link DataForm} (XEP-0004 §3.2). */
 export interface FormField {
+  /** Its name. */
   readonly var: string;
+  /** Such as `text-single`. */
   readonly type?: string | undefined;
+  /** For people. */
   readonly label?: string | undefined;
+  /** In order; one for most types. */
   readonly values: readonly string[];
 }
 
@@ -32,6 +36,7 @@ export interface DataFormJSON {
   /** Left out for `result`. */
   type?: string;
   fields: { var: string; type?: string; label?: string; values: string[] }[];
+  /** See {@link DataForm.multiItem}. */
   multiItem?: true;
 }
 

@@ -80,11 +80,17 @@ export class IqError extends XMPPError {
   override readonly name = "IqError";
   /** The defined condition, such as `item-not-found`; `undefined-condition` where the peer gave none. */
   readonly condition: string;
+  /** What to do about it: `cancel` is for good, `wait` says later. */
   readonly type: ErrorType;
+  /** For people, from the peer. */
   readonly text: string | undefined;
+  /** An application's own condition, where there is one. */
   readonly application: Element | undefined;
+  /** The JID of who reported it, where it is not who was asked. */
   readonly by: string | undefined;
+  /** The code of XEP-0086, where a server of old sent one. */
   readonly code: number | undefined;
+  /** The error stanza; undefined where the application made the error. */
   readonly iq: Element | undefined;
 
   constructor(condition: string, init: IqErrorInit = {}) {

@@ -19,8 +19,11 @@ export interface RequestOptions extends WaitOptions {
 
 /** What is handled: requests of this type whose child has this name and namespace. */
 export interface IqSelector {
+  /** The type of the `<iq/>`. */
   readonly type: "get" | "set";
+  /** The name of its child. */
   readonly name: string;
+  /** The namespace of its child. */
   readonly xmlns: string;
 }
 

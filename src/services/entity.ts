@@ -17,7 +17,9 @@ export interface IqContext {
 /** The part of xmpp.js' `iqCallee` that is used here: its handlers get an {@link IqContext} and `next`. */
 export interface IqCallee {
   // Clients and components type their handlers differently: `never` is what any of them takes.
+  /** Answers requests of type get. */
   get(xmlns: string, name: string, handler: never): void;
+  /** Answers requests of type set. */
   set(xmlns: string, name: string, handler: never): void;
 }
 
@@ -33,15 +35,22 @@ export interface StreamManagement {
  * It is told by its shape, since the two packages come with classes of their own.
  */
 export interface Entity {
+  /** The own JID; null before there is a session. */
   readonly jid: { toString(): string } | null;
+  /** Such as `online`. */
   readonly status: string;
+  /** The namespace of the stream, which tells a component. */
   readonly NS?: string;
   readonly options?: { readonly domain?: string | undefined; readonly lang?: string | undefined };
   readonly iqCallee: IqCallee;
   readonly streamManagement?: StreamManagement | undefined;
+  /** Writes a stanza. */
   send(element: Element): Promise<void>;
+  /** Adds a listener. */
   on(event: string, listener: (...args: never[]) => void): unknown;
+  /** Adds a listener in front of the others. */
   prependListener(event: string, listener: (...args: never[]) => void): unknown;
+  /** Takes a listener away. */
   removeListener(event: string, listener: (...args: never[]) => void): unknown;
 }
 

@@ -4,7 +4,9 @@ import type { Entity } from "./entity.js";
 
 /** What `summon` makes: anything with a client, mostly a {@link Service}. */
 export interface ServiceInstance {
+  /** The client or component that it belongs to. */
   readonly client: Entity;
+  /** Called when it is dismissed: see {@link Service.shutdown}. */
   shutdown?(): void | Promise<void>;
 }
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import KeyvRedis from "@keyv/redis";
 import { type Client, xml } from "@xmpp/client";
 import { Keyv } from "keyv";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import {
   type CapsStore,
   DiscoClient,
@@ -21,6 +21,7 @@ import { Redis } from "../support/redis.ts";
 import { TcpProxy } from "../support/tcp-proxy.ts";
 
 // For a busy machine; without other work no test takes longer than four seconds.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 const POLL = { interval: 10, timeout: 20_000 };
 
 /** Both XEPs have a hash, and each has an entry. */

@@ -23,6 +23,7 @@ import { type ConnectOptions, connect, type Ready } from "../support/ready.ts";
 import { TcpProxy } from "../support/tcp-proxy.ts";
 
 // For a busy machine; without other work no test takes longer than two seconds.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 const POLL = { interval: 5, timeout: 20_000 };
 
 const NODE = "https://balcony.example/";

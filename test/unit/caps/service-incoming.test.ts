@@ -468,6 +468,17 @@ describe("the server", () => {
     expect(await isKnown(on, "montague.example")).toBe(true);
   });
 
+  test("is known by what it announces when the stream has resumed, where that is something else", async () => {
+    const memory = { features: c, streamManagement: true };
+    const on = await stage({ memory });
+    on.answers("montague.example", SERVER);
+    await on.disco.queryInfo("montague.example");
+    memory.features = c115(PC).toString();
+    on.answers("montague.example", PC);
+    await on.reconnect();
+    expect(nameOf(await on.disco.queryInfo("montague.example"))).toBe("PC");
+  });
+
   test("is not known in a session whose features do not say so", async () => {
     const memory = { features: c };
     const on = await stage({ memory });

@@ -88,6 +88,8 @@ describe("when the hash changes, the last broadcast presence is sent again", () 
     await on.send(xml("presence", { id: "own" }));
     const again = await later(on);
     expect(again.map((presence) => presence.attrs.id)).toEqual(["own"]);
+    on.self.registerFeature("urn:example:b");
+    expect((await later(on)).map((presence) => presence.attrs.id)).toEqual(["own", "own"]);
   });
 
   test("not when the application sends presence from a listener of verChanged", async () => {
@@ -171,6 +173,18 @@ describe("when the hash changes, the last broadcast presence is sent again", () 
     expect(await later(on)).toEqual([]);
   });
 
+  test("by a timer that is gone when the service is", async () => {
+    const on = await presentStage({ rebroadcastDelay: 60_000 });
+    await quiet();
+    const timers = () => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
+    const before = timers();
+    on.self.registerFeature("urn:example:a");
+    await Promise.resolve();
+    expect(timers()).toBe(before + 1);
+    void on.xmpp.dismiss(EntityCapsService);
+    expect(timers()).toBe(before);
+  });
+
   test("also when XEP-0390 is switched off: its feature is gone", async () => {
     const on = await presentStage();
     on.caps.xep390Support = false;
@@ -245,23 +259,33 @@ describe("presence belongs to its session", () => {
     on.self.registerFeature("urn:example:a");
     expect((await later(on)).map((presence) => presence.attrs.id)).toEqual(["lost"]);
     expect(verOf(on.presences()[1])).toBe(xep0115.hash(await on.self.toInfo()));
+    on.self.registerFeature("urn:example:b");
+    expect((await later(on)).map((presence) => presence.attrs.id)).toEqual(["lost", "lost"]);
   });
 
   test("a presence that could not be written is sent when the stream resumes", async () => {
     const on = await presentStage({ memory: { streamManagement: true }, rebroadcastDelay: 1 });
     await until(() => isAcknowledged(on));
-    const { send } = on.xmpp;
-    let refusals = 0;
-    on.xmpp.send = async () => {
-      refusals += 1;
-      throw new Error("the cable is out");
-    };
+    // The cable is out, and nobody has noticed.
+    const { socket } = on.xmpp as unknown as { socket: Parameters<typeof on.server.accept>[0] };
+    on.server.accept(undefined);
     on.self.registerFeature("urn:example:a");
-    await until(() => refusals === 1);
-    on.xmpp.send = send;
+    await quiet(10);
+    on.server.accept(socket);
+    expect(on.presences()).toHaveLength(1);
     await on.reconnect();
     await until(() => on.presences().length === 2);
     expect(verOf(on.presences()[1])).toBe(xep0115.hash(await on.self.toInfo()));
+  });
+
+  test("a presence that was refused for want of a session is not sent in the next one", async () => {
+    const on = await stage({ rebroadcastDelay: 1 });
+    on.server.cut();
+    await expect(on.send(xml("presence"))).rejects.toThrow();
+    await until(() => on.xmpp.status === "online");
+    on.self.registerFeature("urn:example:a");
+    await quiet(10);
+    expect(on.presences()).toEqual([]);
   });
 
   test("a send that throws ends no process", async () => {

@@ -174,11 +174,7 @@ describe("crawling", () => {
 describe("leaving the iteration", () => {
   it("starts no more tasks, also not those that are added by running ones", async () => {
     const tasks = new Tasks();
-    const results = crawl(
-      [tasks.task("a"), tasks.task("b", tasks.task("added")), tasks.task("c")],
-      2,
-      undefined,
-    );
+    const results = crawl([tasks.task("a"), tasks.task("b", tasks.task("added"))], 5, undefined);
     const first = results.next();
     await settled();
     tasks.end("a");
@@ -189,6 +185,20 @@ describe("leaving the iteration", () => {
 
     expect(tasks.started).toEqual(["a", "b"]);
     expect(await results.next()).toEqual({ value: undefined, done: true });
+  });
+
+  it("starts no task that waited for another to end", async () => {
+    const tasks = new Tasks();
+    const results = crawl(tasks.tasks("a", "b", "c"), 2, undefined);
+    const first = results.next();
+    await settled();
+    tasks.end("a");
+    await first;
+    await results.return();
+    tasks.end("b");
+    await settled();
+
+    expect(tasks.started).toEqual(["a", "b"]);
   });
 
   it("makes it all the same to whoever left what running tasks throw", async () => {

@@ -445,6 +445,17 @@ describe("the count", () => {
     expect(setsAt(server)).toEqual([{ max: "0" }]);
   });
 
+  it("asked for alone is asked for once, also of a peer that gives items with it", async () => {
+    const { disco, server } = await connect();
+    server.script = (request) =>
+      replyTo(request, ["a.example"], { first: "a", last: server.requests().length, count: 9 });
+    const pages = disco.iterItems(PEER, { pageSize: 0 });
+
+    expect(await jidsOf(pages)).toEqual([]);
+    expect(pages.count).toBe(9);
+    expect(server.requests()).toHaveLength(1);
+  });
+
   it.each(["-1", "many", "1.5", "1e3", ""])("is unknown where the peer says %j", async (count) => {
     const { disco, server } = await connect();
     server.script = (request) => replyTo(request, ["a.example"], { first: "a", count });

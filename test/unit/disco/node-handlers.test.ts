@@ -591,17 +591,23 @@ describe("what a handler is told of a peer's question", () => {
 });
 
 describe("the answer of a handler", () => {
-  it("is told as that of who was asked, whoever it says it is of", async () => {
-    const { disco, peer } = await askedComponent();
-    disco.setNodeHandler(
-      "getInfo",
-      () => new DiscoInfo({ ...infoWith("x"), jid: "other.example", node: "other" }),
-    );
-    const info = await peer.info({ to: A, node: "n" });
+  it.each([[["x"]], [[NS_DISCO_INFO, "x"]]])(
+    "is told as that of who was asked, whoever it says it is of: %j",
+    async (features) => {
+      const { disco, peer } = await askedComponent();
+      disco.setNodeHandler(
+        "getInfo",
+        () => new DiscoInfo({ ...infoWith(...features), jid: "other.example", node: "other" }),
+      );
 
-    expect(info).toMatchObject({ jid: A, node: "n" });
-    expect(info.has("x")).toBe(true);
-  });
+      expect((await peer.info({ to: A, node: "n" })).node).toBe("n");
+      expect(await disco.getInfo({ jid: A })).toMatchObject({
+        jid: A,
+        node: undefined,
+        features: [NS_DISCO_INFO, "x"],
+      });
+    },
+  );
 
   it("has disco#info among the features, which whoever answers supports", async () => {
     const { disco, peer } = await askedComponent();

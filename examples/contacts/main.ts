@@ -49,17 +49,15 @@ async function main(): Promise<void> {
     ],
     programs,
   );
-  console.log(
-    "What it took to find out who can be called. In each line, supports() is called for all the hundred:\n",
-  );
+  console.log("What it took to find out who can be called, in a hundred calls of supports() each time:\n");
   printTable(
     [
       { title: "" },
       { title: "Presences", align: "right" },
       { title: "New hashes", align: "right" },
-      { title: "Answered without asking", align: "right", color: colors.green },
-      { title: "Contacts asked", align: "right", color: colors.yellow },
-      { title: "kB for that", align: "right" },
+      { title: "Known", align: "right", color: colors.green },
+      { title: "Asked", align: "right", color: colors.yellow },
+      { title: "kB asked and answered", align: "right" },
     ],
     rows,
   );

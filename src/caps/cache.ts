@@ -28,7 +28,7 @@ export interface EntityCapsCacheOptions {
   /** Keeps what was learned; without it, memory alone does. */
   readonly store?: CapsStore | undefined;
   /**
-   * What wins over all else, by {@link CapsAlgorithm.key}, the hash in base64 or the store's key: {@link DiscoInfo}s,
+   * What wins over all else, by the `key` of the algorithm, the hash in base64 or the store's key: {@link DiscoInfo}s,
    * their JSON as objects or text, or entries of capsdb.
    */
   readonly trusted?: TrustedCaps | undefined;

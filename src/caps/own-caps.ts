@@ -88,7 +88,8 @@ export class OwnCaps {
     };
     // What nobody has seen, nobody asks for; and where nothing is announced, there is nothing to ask for.
     const kept = this.#sets.filter((old) => old !== again && old.isAnnounced && old.nodes.length > 0);
-    this.#mount([...kept, set].slice(-KEPT_SETS), info);
+    const room = set.nodes.length > 0 ? KEPT_SETS - 1 : KEPT_SETS;
+    this.#mount([...kept.slice(-room), set], info);
     return true;
   }
 

@@ -55,6 +55,10 @@ export function queryFailure(error: unknown, who: string): Failure {
     const seconds = Math.ceil((3 * error.timeout) / 1_000);
     return new Failure(EXIT.timeout, `${who}: ${reason}`, `Try --timeout ${seconds}.`, error);
   }
+  // xmpp.js throws it from within its parser.
+  if (error instanceof Error && /^Illegal XML/.test(error.message)) {
+    return new Failure(EXIT.malformed, `the server sends what is no XML: ${reason}`, undefined, error);
+  }
   if (error instanceof MalformedResponse) {
     return new Failure(EXIT.malformed, `the answer of ${who} makes no sense: ${reason}`, undefined, error);
   }

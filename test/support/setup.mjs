@@ -15,6 +15,12 @@ const PACKAGES = {
   chromium: "chromium",
 };
 
+/** Libraries are known by their folders. */
+const LIBRARIES = {
+  "python3-slixmpp": "/usr/lib/python3/dist-packages/slixmpp",
+  "python3-aioxmpp": "/usr/lib/python3/dist-packages/aioxmpp",
+};
+
 /** Ends the program with one line that says what is missing. */
 function fail(message) {
   process.stderr.write(`${message}\n`);
@@ -31,6 +37,7 @@ function run(command, args, options = {}) {
 }
 
 function isProgram(name) {
+  if (name in LIBRARIES) return existsSync(LIBRARIES[name]);
   const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/sbin"];
   return folders.some((folder) => folder !== "" && existsSync(join(folder, name)));
 }
@@ -56,7 +63,9 @@ export function preparePackage() {
 
 /** Installs the Debian packages of those programs that are missing, as root or with sudo. */
 export function installPrograms(programs) {
-  const missing = programs.filter((program) => !isProgram(program)).map((program) => PACKAGES[program]);
+  const missing = programs
+    .filter((program) => !isProgram(program))
+    .map((program) => PACKAGES[program] ?? program);
   if (missing.length === 0) return;
   const how = `install ${missing.join(", ")} and run this again`;
   if (!isProgram("apt-get")) fail(`Missing: ${missing.join(", ")}. This is no Debian or Ubuntu: ${how}.`);

@@ -120,6 +120,14 @@ describe("who asks for a node that we announced", () => {
     expect(await toldFeatures(on, c?.[0])).toBe("urn:example:c");
   });
 
+  test("is told three different ones: A, B, C, B keeps A", async () => {
+    const on = await manual();
+    const [a, b, c] = await announceAll(on, "abcb");
+    expect(await toldFeatures(on, a?.[0])).toBe("urn:example:a");
+    expect(await toldFeatures(on, b?.[0])).toBe("urn:example:b");
+    expect(await toldFeatures(on, c?.[0])).toBe("urn:example:c");
+  });
+
   test("is told the one in force, which a fourth does not push out because it is old as well", async () => {
     const on = await manual();
     // The order of age is B, C, A, D.
@@ -145,15 +153,16 @@ describe("who asks for a node that we announced", () => {
 
   test("is told the old ones, also after a time when nothing was announced", async () => {
     const on = await manual();
-    const [a, b] = await announceAll(on, "ab");
+    const [a, b, c] = await announceAll(on, "abc");
     on.caps.xep115Support = false;
     on.caps.xep390Support = false;
     await announce(on);
     on.caps.xep115Support = true;
     on.caps.xep390Support = true;
-    expect(await announce(on)).toEqual(b);
+    expect(await announce(on)).toEqual(c);
     expect(await toldFeatures(on, a?.[0])).toBe("urn:example:a");
     expect(await toldFeatures(on, b?.[0])).toBe("urn:example:b");
+    expect(await toldFeatures(on, c?.[0])).toBe("urn:example:c");
   });
 
   test("is told before any presence was sent, too", async () => {

@@ -100,6 +100,16 @@ describe("an available presence", () => {
     expect(verOf(second)).toBe(xep0115.hash(await on.self.toInfo()));
   });
 
+  test("has hashes of its own, which the application may change without harm to others", async () => {
+    const on = await stage();
+    const first = xml("presence");
+    await on.send(first);
+    for (const c of first.getChildElements()) c.attrs.xmlns = "urn:example:changed";
+    await on.send(xml("presence"));
+    await until(() => on.presences().length === 2);
+    expect(countsOf(on.presences()[1])).toEqual([1, 1]);
+  });
+
   test("that the application gave hashes of its own has ours in their place", async () => {
     const on = await stage();
     await on.send(
@@ -190,7 +200,8 @@ describe("what is no available presence", () => {
   test("what is no element is refused as without the service", async () => {
     const on = await stage();
     const broken = undefined as unknown as Element;
-    await expect(Promise.resolve().then(() => on.xmpp.send(broken))).rejects.toThrow(TypeError);
+    const sending = on.xmpp.send(broken);
+    await expect(sending).rejects.toThrow(TypeError);
     await expect(sendMany(on.xmpp, [broken])).rejects.toThrow(TypeError);
     await expect(sendMany(on.xmpp, 7 as unknown as Iterable<Element>)).rejects.toThrow(TypeError);
   });

@@ -85,6 +85,7 @@ describe("when the hash changes, the last broadcast presence is sent again", () 
   test("not when the application sends its own presence first", async () => {
     const on = await presentStage();
     on.self.registerFeature("urn:example:a");
+    await turn();
     await on.send(xml("presence", { id: "own" }));
     const again = await later(on);
     expect(again.map((presence) => presence.attrs.id)).toEqual(["own"]);

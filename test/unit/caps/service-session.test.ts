@@ -1,5 +1,5 @@
 import xml from "@xmpp/xml";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import {
   DataForm,
   DiscoClient,
@@ -221,6 +221,16 @@ describe("when it is dismissed", () => {
     await quiet(2);
     expect(nameOf(await on.disco.queryInfo(NURSE))).toBe("PC");
     expect(on.asked()).toEqual([JULIET]);
+  });
+
+  test("nothing listens for it any more", async () => {
+    const on = await stage();
+    const { session } = on.xmpp.summon(IqService);
+    const unsubscribe = vi.spyOn(session, "unsubscribe");
+    expect(on.self.listenerCount("infoChanged")).toBe(1);
+    void on.xmpp.dismiss(EntityCapsService);
+    expect(on.self.listenerCount("infoChanged")).toBe(0);
+    expect(unsubscribe).toHaveBeenCalledTimes(1);
   });
 
   test("what it alone needed goes with it, and the client is as it was", async () => {

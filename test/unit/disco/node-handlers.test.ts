@@ -8,7 +8,7 @@ import {
   DataForm,
   DiscoInfo,
   DiscoItems,
-  type DiscoServer,
+  DiscoServer,
   IqError,
   NS_DISCO_INFO,
   NS_DISCO_ITEMS,
@@ -890,6 +890,16 @@ describe("a handler that settles late", () => {
     await until(() => reply.mock.calls.length > 0);
 
     expect(server.received).toHaveLength(1);
+  });
+
+  it("after the service was dismissed still answers who asked, and troubles nobody", async () => {
+    const { xmpp, answer, reply, errors } = await waiting(false);
+    xmpp.dismiss(DiscoServer);
+    answer.resolve(infoWith("late"));
+    await until(() => reply.mock.calls.length > 0);
+
+    expect(reply.mock.calls[0]?.[0].attrs.type).toBe("result");
+    expect(errors).toEqual([]);
   });
 
   it("of a component after its session was lost sends nothing", async () => {

@@ -1,9 +1,11 @@
 import { jid } from "@xmpp/jid";
+import xml from "@xmpp/xml";
 import { describe, expect, it, vi } from "vitest";
 import type { NodeContext, Owner } from "../../../src/disco/node-handlers.ts";
 import {
   type Address,
   DataForm,
+  DiscoClient,
   DiscoInfo,
   DiscoItems,
   DiscoNode,
@@ -714,6 +716,25 @@ describe("a component", () => {
     expect(DiscoInfo.fromElement(present(server.received[0])).has("x")).toBe(true);
   });
 
+  it("asks as each of its JIDs, and what they are told is kept apart", async () => {
+    const { xmpp, server } = await askedComponent();
+    const client = xmpp.summon(DiscoClient);
+    const asked: string[] = [];
+    server.script = ({ attrs: { id, from, to } }) => {
+      asked.push(from);
+      const info = new DiscoInfo({ features: [`for ${from}`] });
+      return xml("iq", { type: "result", id, from: to, to: from }, info.toElement());
+    };
+    const ask = (from?: string) => client.queryInfo("capulet.lit", { from });
+    const a = "a@comp.example";
+
+    expect((await ask(a)).features).toEqual([`for ${a}`]);
+    expect((await ask("b@comp.example")).features).toEqual(["for b@comp.example"]);
+    expect((await ask()).features).toEqual([`for ${COMPONENT}`]);
+    expect((await ask("A@Comp.Example")).features).toEqual([`for ${a}`]);
+    expect(asked).toEqual([a, "b@comp.example", COMPONENT]);
+  });
+
   it("answers for 100,000 JIDs out of one handler, and makes no tree for any of them", async () => {
     const server = componentServer();
     const made = vi.spyOn(DiscoNode.prototype, "setMaxListeners");
@@ -738,6 +759,8 @@ describe("a component", () => {
       await server.getItems({ jid });
       await server.getInfo({ jid, node: "n" }).catch(() => {});
       await server.delFeature("x", { jid });
+      await server.delItem({ jid: "x.example" }, { jid });
+      await server.delItems({ jid });
     }
 
     expect(made).not.toHaveBeenCalled();

@@ -1,8 +1,6 @@
-import xml from "@xmpp/xml";
 import { describe, expect, it } from "vitest";
 import {
   DiscoClient,
-  DiscoInfo,
   DiscoItems,
   DiscoNode,
   type DiscoServer,
@@ -428,26 +426,5 @@ describe("a list of one's own, gone through with the client", () => {
     }
 
     expect(count).toBe(10_000);
-  });
-});
-
-describe("two entities of one component", () => {
-  it("ask as themselves, and what they are told is kept apart", async () => {
-    const { xmpp, server } = await askedComponent();
-    const client = xmpp.summon(DiscoClient);
-    const asked: string[] = [];
-    server.script = ({ attrs: { id, from, to } }) => {
-      asked.push(from);
-      const info = new DiscoInfo({ features: [`for ${from}`] });
-      return xml("iq", { type: "result", id, from: to, to: from }, info.toElement());
-    };
-    const ask = (from?: string) => client.queryInfo("capulet.lit", { from });
-    const a = "a@comp.example";
-
-    expect((await ask(a)).features).toEqual([`for ${a}`]);
-    expect((await ask("b@comp.example")).features).toEqual(["for b@comp.example"]);
-    expect((await ask()).features).toEqual([`for ${COMPONENT}`]);
-    expect((await ask("A@Comp.Example")).features).toEqual([`for ${a}`]);
-    expect(asked).toEqual([a, "b@comp.example", COMPONENT]);
   });
 });

@@ -13,6 +13,8 @@ export interface HashQueryContext {
   announcersOf(keys: ReadonlySet<string>): Iterable<readonly [jid: string, announcement: Announcement]>;
   /** Sends a request. */
   fetch(jid: string, node: string | undefined, signal: AbortSignal): Promise<DiscoInfo>;
+  /** Whether a look-up was answered by what is known, caused a request, or joined one. */
+  count(outcome: "hits" | "misses" | "aliased"): void;
   /** Keeps what the hashes of an announcement vouch for, and returns it by their keys. */
   learn(announcement: Announcement, info: DiscoInfo): ReadonlyMap<string, DiscoInfo>;
 }
@@ -87,6 +89,8 @@ export class HashQuery {
     void this.#context.recall(announcement).then((known) => {
       this.#recalling -= 1;
       if (this.#askers.get(jid) === asker) {
+        const isFirst = this.#tried.size === 0 && this.#untried.size === 0;
+        this.#context.count(known !== undefined ? "hits" : isFirst ? "misses" : "aliased");
         if (known !== undefined) this.#tell(jid, asker, known);
         else if (this.#attempts.get(jid)?.announcement !== announcement) this.#untried.add(jid);
       }

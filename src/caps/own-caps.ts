@@ -1,8 +1,7 @@
 import type { Element } from "@xmpp/xml";
-import type { DiscoInfo, Identity } from "../disco/info.js";
-import { DiscoNode } from "../disco/node.js";
+import type { DiscoInfo } from "../disco/info.js";
 import type { DiscoServer } from "../disco/server.js";
-import type { DataForm } from "../forms/data-form.js";
+import { SnapshotNode } from "../disco/snapshot-node.js";
 import { cloneElement } from "../xml/element.js";
 import { type Caps115Init, xep0115 } from "./xep0115.js";
 import { xep0390 } from "./xep0390.js";
@@ -25,28 +24,6 @@ export interface OwnCapsOptions extends Pick<Caps115Init, "node"> {
 
 /** How many sets of hashes keep answering: others may have seen the old ones, and ask late. */
 const KEPT_SETS = 3;
-
-/** What a caps node answers, whatever became of its entity since. */
-class Snapshot extends DiscoNode {
-  readonly #info: DiscoInfo;
-
-  constructor(info: DiscoInfo) {
-    super();
-    this.#info = info;
-  }
-
-  override iterIdentities(): readonly Identity[] {
-    return this.#info.identities;
-  }
-
-  override iterFeatures(): readonly string[] {
-    return this.#info.features;
-  }
-
-  override iterForms(): readonly DataForm[] {
-    return this.#info.forms;
-  }
-}
 
 /** Hashes what the server tells, and answers for the hashes that were announced. */
 export class OwnCaps {
@@ -102,12 +79,13 @@ export class OwnCaps {
     const before = new Set(this.#sets.flatMap((set) => set.nodes));
     const after = new Set(sets.flatMap((set) => set.nodes));
     for (const node of before) {
-      if (!after.has(node) && this.#server.nodeAt(node) instanceof Snapshot) this.#server.unmountNode(node);
+      if (!after.has(node) && this.#server.nodeAt(node) instanceof SnapshotNode)
+        this.#server.unmountNode(node);
     }
     for (const node of after) {
       // The newest is the only one that can be new. The application may have a node of this name: it wins.
       if (!before.has(node) && info !== undefined && this.#server.nodeAt(node) === undefined) {
-        this.#server.mountNode(node, new Snapshot(info));
+        this.#server.mountNode(node, new SnapshotNode(info));
       }
     }
     this.#sets = sets;

@@ -136,6 +136,7 @@ export class EntityCapsService extends Service<EntityCapsOptions, EntityCapsEven
       recall: (announcement) => this.#recall(announcement),
       announcersOf: (keys) => this.#announcements.announcersOf(keys),
       fetch: (jid, asked, signal) => this.#disco.fetchInfo(jid, asked, signal),
+      count: (outcome) => this.#disco.countLookup(outcome),
       learn: (announcement, info) => this.#learn(announcement, info),
     };
     this.#features = {
@@ -224,8 +225,7 @@ export class EntityCapsService extends Service<EntityCapsOptions, EntityCapsEven
     if (!this.#isDirty || this.#isDismissed) return;
     this.#isDirty = false;
     try {
-      // Without a request, all is visible: a caps node tells everybody the same.
-      const info = this.#server.tellInfo();
+      const info = this.#server.tellOwnInfo();
       this.#updates += 1;
       if (info instanceof Promise) {
         const number = this.#updates;

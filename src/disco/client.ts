@@ -282,6 +282,11 @@ export class DiscoClient extends Service<DiscoClientOptions, DiscoClientEvents> 
     this.#info.forget(jid);
   }
 
+  /** Counts a look-up that a provider's function was called for. @internal */
+  countLookup(outcome: "hits" | "misses" | "aliased"): void {
+    this.#stats[outcome] += 1;
+  }
+
   /** Asks without the cache and without sharing. @internal */
   fetchInfo(jid: string, node: string | undefined, signal: AbortSignal): Promise<DiscoInfo> {
     return this.#info.fetch(jid, { node, signal });

@@ -46,7 +46,8 @@ export interface DiscoStats {
 /**
  * What is known of an entity from elsewhere: the answer, or how to get it, or undefined where nothing is known.
  *
- * It is asked before a request is sent, for an entity itself and none of its nodes.
+ * It is asked before a request is sent, for an entity itself and none of its nodes. A look-up that calls a function is
+ * for the provider to count.
  */
 export type Provider<T> = (jid: string) => T | (() => Promise<T>) | undefined;
 
@@ -198,7 +199,8 @@ export class Lookup<T> {
     } else {
       const entry = this.#cached(key);
       if (entry !== undefined) {
-        return this.#hit(key, entry, timeout, signal);
+        this.#stats.hits += 1;
+        return this.#tell(key, entry, timeout, signal);
       }
       const running = this.#targets.get(key)?.running;
       if (running !== undefined && this.#isJoinable(running)) {
@@ -211,7 +213,8 @@ export class Lookup<T> {
         const entry = this.#entry(provided, true);
         this.#stats.primed += 1;
         if (!noCache) this.#cache?.set(key, entry);
-        return this.#hit(key, entry, timeout, signal);
+        if (entry.prime === undefined) this.#stats.hits += 1;
+        return this.#tell(key, entry, timeout, signal);
       }
     }
     const flight = this.#send(key, jid, node, from);
@@ -343,8 +346,7 @@ export class Lookup<T> {
     }
   }
 
-  #hit(key: string, entry: Entry<T>, timeout: number, signal: AbortSignal | undefined): Promise<T> {
-    this.#stats.hits += 1;
+  #tell(key: string, entry: Entry<T>, timeout: number, signal: AbortSignal | undefined): Promise<T> {
     if (entry.prime === undefined) return Promise.resolve(entry.value as T);
     const answer = this.#started(key, entry, entry.prime);
     return wait(answer, timeout, signal, () => new IqTimeout(undefined, timeout));

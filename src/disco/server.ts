@@ -30,6 +30,7 @@ import {
   toHandler,
   toOwner,
 } from "./node-handlers.js";
+import { SnapshotNode } from "./snapshot-node.js";
 import { StaticNode } from "./static-node.js";
 import { DiscoTree } from "./tree.js";
 
@@ -138,15 +139,47 @@ export class DiscoServer extends DiscoTree implements ServiceInstance {
    */
   async getInfo(query: Query = {}): Promise<DiscoInfo> {
     const request = this.#toRequest(query);
-    const info = await this.#run("getInfo", request, undefined, () => this.#tellInfo(request));
+    const snapshot = this.#treeOf(request.to).nodeAt(request.node);
+    if (snapshot instanceof SnapshotNode) {
+      // Handlers decide who may ask. What is told was settled when its hash was announced.
+      await this.getInfo({ ...query, node: undefined });
+      return (await snapshot.tellInfo()).withSource({ jid: request.to, node: request.node });
+    }
+    return this.#complete(
+      await this.#run("getInfo", request, undefined, () => this.#tellInfo(request)),
+      request,
+    );
+  }
+
+  /**
+   * What the entity itself tells everybody, as far as handlers tell it to nobody in particular; at once where no part of
+   * it is async. @internal
+   */
+  tellOwnInfo(): DiscoInfo | Promise<DiscoInfo> {
+    const request = this.#toRequest({});
+    // Without a request, all is visible.
+    const told = this.#run("getInfo", request, undefined, () => this.tellInfo());
+    if (!(told instanceof Promise)) return this.#complete(told, request);
+    return told.then(
+      (info) => this.#complete(info, request),
+      (error: unknown) => {
+        // A handler may refuse whom it does not know.
+        if (error instanceof IqError) return this.tellInfo();
+        throw error;
+      },
+    );
+  }
+
+  /** What a handler gave, with what must not be missing. */
+  #complete(info: unknown, { to: jid, node }: DiscoRequest): DiscoInfo {
     if (!(info instanceof DiscoInfo))
       throw new TypeError(`a handler of getInfo gave no DiscoInfo: ${show(info)}`);
-    const source = { jid: request.to, node: request.node };
+    const source = { jid, node };
     const { identities, features } = info;
     if (identities.length > 0 && features.includes(NS_DISCO_INFO)) {
       return info.jid === source.jid && info.node === source.node ? info : info.withSource(source);
     }
-    if (identities.length === 0 && request.node !== undefined) throw new IqError("item-not-found");
+    if (identities.length === 0 && node !== undefined) throw new IqError("item-not-found");
     return new DiscoInfo({
       ...info,
       ...source,
@@ -209,11 +242,13 @@ export class DiscoServer extends DiscoTree implements ServiceInstance {
    */
   setNodeHandler<A extends NodeAction>(action: A, handler: NodeHandler<A>, owner: Owner = {}): void {
     this.#handlers.set(action, toHandler(handler), owner);
+    this.#noteHandlers(owner, [action]);
   }
 
   /** Removes a handler: the next less specific one is used from now on. @throws Error when there is none at this level */
   deleteNodeHandler(action: NodeAction, owner: Owner = {}): void {
     this.#handlers.delete(action, owner);
+    this.#noteHandlers(owner, [action]);
   }
 
   /**
@@ -223,6 +258,7 @@ export class DiscoServer extends DiscoTree implements ServiceInstance {
    */
   restoreDefaults(owner: Owner = {}, actions?: readonly NodeAction[]): void {
     this.#handlers.restoreDefaults(owner, actions);
+    this.#noteHandlers(owner, actions);
   }
 
   /** Replaces the identities of an entity or node; those that differ in language only are one with several names. */
@@ -343,6 +379,13 @@ export class DiscoServer extends DiscoTree implements ServiceInstance {
   }
 
   // Handlers
+
+  /** Who tells what the entity itself is has changed, and so may have what is told. */
+  #noteHandlers(owner: Owner, actions: readonly NodeAction[] = ["getInfo"]): void {
+    const { jid, node } = toOwner(owner);
+    const isOwn = node === undefined && (jid === undefined || jid === this.ownJid());
+    if (isOwn && actions.includes("getInfo")) this.notify("infoChanged");
+  }
 
   #run<A extends NodeAction>(
     action: A,

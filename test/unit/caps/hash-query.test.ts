@@ -85,6 +85,12 @@ class World implements HashQueryContext {
       this.open.add(request);
     });
 
+  readonly counted = { hits: 0, misses: 0, aliased: 0 };
+
+  count = (outcome: keyof World["counted"]): void => {
+    this.counted[outcome] += 1;
+  };
+
   learn = ({ capabilities }: Announcement, info: DiscoInfo): Map<string, DiscoInfo> => {
     const learned = new Map<string, DiscoInfo>();
     for (const { caps, key, value, algorithm } of capabilities) {

@@ -6,6 +6,7 @@ import {
   DiscoNode,
   EntityCapsService,
   IqError,
+  type NodeHandler,
   NS_DISCO_INFO,
   NS_DISCO_ITEMS,
   xep0115,
@@ -211,6 +212,71 @@ describe("who asks for a node that we announced", () => {
     const [node] = await announce(on);
     expect(await toldFeatures(on, node)).toBe("urn:example:a urn:example:admin");
     expect(await toldFeatures(on)).toBe("urn:example:a");
+  });
+});
+
+describe("where a handler tells what the entity is", () => {
+  /** Adds a feature to what is told, and refuses Tybalt. */
+  const withMore = (feature: string): NodeHandler<"getInfo"> => {
+    return async ({ from }, next) => {
+      if (from?.startsWith("tybalt@")) throw new IqError("forbidden");
+      const info = await next();
+      return new DiscoInfo({ ...info, features: [...info.features, feature] });
+    };
+  };
+
+  test("that is hashed, and told under the hash as well", async () => {
+    const on = await manual();
+    on.self.setNodeHandler("getInfo", withMore("urn:example:more"));
+    await quiet();
+    const nodes = await announce(on);
+    const info = await on.self.getInfo();
+    expect(info.features.filter((feature) => feature === "urn:example:more")).toHaveLength(1);
+    expect(nodes).toContain(xep0390.node({ algorithm: "sha-256", value: xep0390.hash(info, "sha-256") }));
+    for (const node of nodes) expect(await toldFeatures(on, node)).toBe("urn:example:more");
+  });
+
+  test("who is refused there is refused what the hash stands for", async () => {
+    const on = await manual();
+    const [node] = await announce(on);
+    on.self.setNodeHandler("getInfo", withMore("urn:example:more"));
+    await expect(on.self.getInfo({ node, from: "tybalt@capulet.example/x" })).rejects.toMatchObject({
+      condition: "forbidden",
+    });
+    expect((await on.self.getInfo({ node, from: JULIET })).features).not.toContain("urn:example:more");
+  });
+
+  test("the hash changes with the handler, and back with the default", async () => {
+    const on = await stage({ rebroadcastDelay: 0 });
+    const [before] = await announce(on);
+    on.self.setNodeHandler("getInfo", withMore("urn:example:more"));
+    await until(() => on.presences().length === 2);
+    expect(nodesOf(on.presences()[1])[0]).not.toBe(before);
+    on.self.deleteNodeHandler("getInfo");
+    await until(() => on.presences().length === 3);
+    expect(nodesOf(on.presences()[2])[0]).toBe(before);
+  });
+
+  test("one that refuses whom it does not know leaves what the tree tells to be announced", async () => {
+    const on = await manual();
+    const [before] = await announce(on);
+    on.self.setNodeHandler("getInfo", async ({ from }, next) => {
+      if (from === undefined) throw new IqError("forbidden");
+      return next();
+    });
+    await quiet();
+    expect((await announce(on))[0]).toBe(before);
+  });
+
+  test("one that gives no DiscoInfo is told to error listeners, and nothing is announced anew", async () => {
+    const on = await manual();
+    const [before] = await announce(on);
+    const errors: unknown[] = [];
+    on.caps.on("error", (error) => errors.push(error));
+    on.self.setNodeHandler("getInfo", (() => "nothing") as never);
+    await quiet();
+    expect(errors).toEqual([expect.any(TypeError)]);
+    expect((await announce(on))[0]).toBe(before);
   });
 });
 

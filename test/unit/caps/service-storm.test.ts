@@ -56,7 +56,9 @@ describe("a storm of contacts", () => {
     expect(infos.map(nameOf)).toEqual(jids.map((_, i) => `Software ${i % 50}`));
     expect(infos.map(({ jid }) => jid)).toEqual(jids);
     expect(on.asked()).toHaveLength(50);
-    expect(on.disco.stats.sent).toBe(50);
+    expect(on.disco.stats).toMatchObject({ sent: 50, misses: 50, aliased: 950, hits: 0 });
+    await Promise.all(jids.map((jid) => on.disco.queryInfo(jid)));
+    expect(on.disco.stats).toMatchObject({ sent: 50, misses: 50, aliased: 950, hits: 1_000 });
   });
 
   test("5,000 presences send nothing, and nothing is hashed or stored", async () => {

@@ -11,8 +11,6 @@ export default defineConfig({
         test: {
           name,
           include: [`test/${name}/**/*.test.ts`],
-          // Not done: paging through a component behind Prosody stalls in three of its tests.
-          exclude: ["test/integration/components.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },

@@ -20,9 +20,9 @@ import {
   walk,
 } from "./finding.js";
 import { DiscoInfo, hasIdentity, type IdentityQuery, NO_SUCH_THING } from "./info.js";
-import { type AskPage, ItemPages, type PageOptions } from "./item-pages.js";
+import { type AskPage, ItemPages, type PageOptions, restOf } from "./item-pages.js";
 import { DiscoItems } from "./items.js";
-import { type DiscoStats, Lookup, type Provider, type QueryOptions } from "./lookup.js";
+import { checkQuery, type DiscoStats, Lookup, type Provider, type QueryOptions } from "./lookup.js";
 import { NS_DISCO_INFO, NS_DISCO_ITEMS } from "./namespaces.js";
 
 /** What a {@link DiscoClient} is summoned with. */
@@ -85,6 +85,7 @@ export class DiscoClient extends Service<DiscoClientOptions, DiscoClientEvents> 
       {
         xmlns: NS_DISCO_ITEMS,
         parse: (element, source) => DiscoItems.fromElement(element, source),
+        rest: (first, ask) => restOf(first, (start) => ask(pageRequestElement(start))),
         is: (value) => value instanceof DiscoItems,
         arrived: (jid, node, items) => this.emit("items", jid, node, items),
       },
@@ -119,7 +120,12 @@ export class DiscoClient extends Service<DiscoClientOptions, DiscoClientEvents> 
     return this.#info.query(jid, options);
   }
 
-  /** The items of an entity, or of a node of it; like {@link queryInfo}, with a cache of its own. */
+  /**
+   * The items of an entity, or of a node of it; like {@link queryInfo}, with a cache of its own.
+   *
+   * Where the answer says that it is a first page (XEP-0059), the others are asked for, and the whole is one answer;
+   * rejects with a {@link MalformedResponse} beyond 100,000 items.
+   */
   queryItems(jid: Address, options?: QueryOptions): Promise<DiscoItems> {
     return this.#items.query(jid, options);
   }
@@ -167,8 +173,12 @@ export class DiscoClient extends Service<DiscoClientOptions, DiscoClientEvents> 
   iterItems(jid: Address, options: PageOptions = {}): ItemPages {
     const target = toJid(jid);
     const { pageSize, after, index, backwards, ...query } = options;
+    checkQuery(query);
     // Also a check of what the caller gave.
     pageRequestElement({ max: pageSize ?? 0, after, index });
+    if (after !== undefined && index !== undefined) {
+      throw new TypeError("a list starts behind an item or at a place: after goes without index");
+    }
     if (backwards && (after !== undefined || index !== undefined)) {
       throw new TypeError("backwards starts at the end: it goes with neither after nor index");
     }

@@ -1,12 +1,11 @@
 import { IqError } from "../iq/errors.js";
-import { toTimeout } from "../iq/wait.js";
 import { type Address, show, toJid } from "../xml/jid.js";
 import { toOptionalText } from "../xml/text.js";
 import type { DiscoClient } from "./client.js";
 import { crawl, type Task } from "./crawl.js";
 import { type DiscoInfo, NO_SUCH_THING } from "./info.js";
 import type { DiscoItems, Item } from "./items.js";
-import type { QueryOptions } from "./lookup.js";
+import { checkQuery, type QueryOptions } from "./lookup.js";
 
 /** How many entities are asked at once. */
 interface Concurrent {
@@ -210,15 +209,6 @@ async function look(
 function noItems(error: unknown): DiscoItems | undefined {
   if (error instanceof IqError && NO_SUCH_THING.has(error.condition)) return undefined;
   throw error;
-}
-
-/** What each query would say of its options, said before the first. @throws TypeError and RangeError */
-function checkQuery({ timeout, signal, from }: QueryOptions): void {
-  if (timeout !== undefined) toTimeout(timeout);
-  if (from !== undefined) toJid(from, "from");
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw new TypeError(`signal is no AbortSignal: ${show(signal)}`);
-  }
 }
 
 function toConcurrency(value = 10): number {

@@ -37,6 +37,48 @@ export function noSuchPage(): IqError {
   return new IqError("item-not-found", { text: "there is no such page" });
 }
 
+/**
+ * How many bytes the items of an answer may have: Prosody ends the stream of a client that sends a stanza of more than
+ * 256 KiB, and of a component at 512 KiB.
+ */
+const MAX_BYTES = 192 * 1024;
+
+/** What an item needs besides its JID, node and name. */
+const ITEM_BYTES = "<item jid='' node='' name=''/>".length;
+
+/** As much of a page as fits into a stanza, one item at least: its end where it was asked for backwards. */
+export function fitPage(page: ItemPage, isBackwards: boolean): ItemPage {
+  const { items, index, count } = page;
+  let bytes = 0;
+  let fitting = 0;
+  while (fitting < items.length) {
+    const item = items[isBackwards ? items.length - 1 - fitting : fitting] as Item;
+    bytes += ITEM_BYTES + bytesOf(item.jid) + bytesOf(item.node) + bytesOf(item.name);
+    if (bytes > MAX_BYTES && fitting > 0) break;
+    fitting += 1;
+  }
+  if (fitting === items.length) return page;
+  const surplus = items.length - fitting;
+  return isBackwards
+    ? { items: items.slice(surplus), index: index + surplus, count }
+    : { items: items.slice(0, fitting), index, count };
+}
+
+/** How long an attribute is in UTF-8, its characters escaped where they have to be. */
+function bytesOf(text = ""): number {
+  let bytes = 0;
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at);
+    // A surrogate is half of four bytes; `&quot;` and the like are six.
+    if (unit > 0x7f) bytes += unit > 0x7ff && (unit < 0xd800 || unit > 0xdfff) ? 3 : 2;
+    else bytes += ESCAPED.has(unit) ? 6 : 1;
+  }
+  return bytes;
+}
+
+/** `"&'<>` and what an attribute has to have as a character reference. */
+const ESCAPED = new Set([0x22, 0x26, 0x27, 0x3c, 0x3e, 0x09, 0x0a, 0x0d]);
+
 /** Cuts a page out of a list whose places by UID are known. */
 export function slicePage(
   list: readonly Item[],

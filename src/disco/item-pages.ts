@@ -1,5 +1,6 @@
+import { MalformedResponse } from "../iq/errors.js";
 import { parseResultSet, type ResultSet } from "../rsm/result-set.js";
-import type { DiscoItems, Item } from "./items.js";
+import { DiscoItems, type Item } from "./items.js";
 import type { QueryOptions } from "./lookup.js";
 
 /** How a list of items is gone through. */
@@ -95,4 +96,35 @@ function follow(
   }
   const isLast = isShort && index !== undefined && index + length === count;
   return last === undefined || isLast ? undefined : { max, after: last };
+}
+
+/** A peer whose list does not end is no reason to fill the memory. */
+const MAX_ITEMS = 100_000;
+
+/** The whole of a list whose first page is all that the answer has; undefined where the answer is whole. */
+export function restOf(first: DiscoItems, ask: AskPage): Promise<DiscoItems> | undefined {
+  const set = first.element && parseResultSet(first.element);
+  const length = first.element?.getChildren("item").length ?? 0;
+  const isPart = set?.last !== undefined && length > 0 && (set.count === undefined || length < set.count);
+  return isPart ? readWhole(first, length, ask) : undefined;
+}
+
+async function readWhole(first: DiscoItems, pageSize: number, ask: AskPage): Promise<DiscoItems> {
+  let page: DiscoItems | undefined = first;
+  const pages = new ItemPages(
+    (start) => {
+      const answered = page;
+      page = undefined;
+      return answered === undefined ? ask(start) : Promise.resolve(answered);
+    },
+    { pageSize },
+  );
+  const items: Item[] = [];
+  for await (const item of pages) {
+    items.push(item);
+    if (items.length > MAX_ITEMS) {
+      throw new MalformedResponse(`more than ${MAX_ITEMS} items: iterItems reads them in pages`);
+    }
+  }
+  return new DiscoItems({ jid: first.jid, node: first.node, items });
 }

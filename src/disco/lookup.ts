@@ -55,6 +55,8 @@ export type Provider<T> = (jid: string) => T | (() => Promise<T>) | undefined;
 export interface Kind<T> {
   readonly xmlns: string;
   parse(element: Element, source: Source): T;
+  /** Asks for the rest of an answer that says it is a part; undefined where it is whole. */
+  rest?(first: T, ask: (part: Element) => Promise<T>): Promise<T> | undefined;
   /** Whether a primed future gave what it should. */
   is(value: unknown): value is T;
   arrived(jid: string, node: string | undefined, answer: T): void;
@@ -445,22 +447,42 @@ export class Lookup<T> {
     target.running = flight;
     target.open.add(flight);
     exchange.answer.then(
-      (iq) => this.#arrived(key, flight, iq, resolve),
+      (iq) => this.#arrived(key, flight, iq, from, resolve),
       (error: Error) => this.#failed(key, flight, error),
     );
     return flight;
   }
 
-  #arrived(key: string, flight: Flight<T>, iq: Element, resolve: (answer: T) => void): void {
-    const target = this.#settle(key, flight);
-    if (target === undefined) return;
-    let answer: T;
+  #arrived(
+    key: string,
+    flight: Flight<T>,
+    iq: Element,
+    from: string | undefined,
+    resolve: (answer: T) => void,
+  ): void {
+    if (flight.settled) return;
+    const { jid, node } = flight.target;
+    let first: T;
     try {
-      answer = this.#parse(iq, { jid: target.jid, node: target.node });
+      first = this.#parse(iq, { jid, node });
     } catch (error) {
-      flight.reject(error as Error);
+      this.#failed(key, flight, error as Error);
       return;
     }
+    const whole = this.#kind.rest?.(first, (part) => this.fetch(jid, { node, from }, part));
+    if (whole === undefined) {
+      this.#complete(key, flight, first, resolve);
+      return;
+    }
+    whole.then(
+      (answer) => this.#complete(key, flight, answer, resolve),
+      (error: Error) => this.#failed(key, flight, error),
+    );
+  }
+
+  #complete(key: string, flight: Flight<T>, answer: T, resolve: (answer: T) => void): void {
+    const target = this.#settle(key, flight);
+    if (target === undefined) return;
     if (flight.waiters === 0) this.#stats.late += 1;
     if (flight.store && flight.order >= target.barrier) {
       target.barrier = flight.order;
@@ -509,4 +531,14 @@ function targetKey(jid: string, node: string | undefined, from: string | undefin
   // No JID has the separator in it, and no node an XML stream can carry.
   if (node === undefined && from === undefined) return jid;
   return from === undefined ? `${jid}\0${node}` : `${jid}\0${node ?? ""}\0${from}`;
+}
+
+/** What a caller gave with a question that is asked later, checked. @throws TypeError · RangeError */
+export function checkQuery({ node, timeout, signal, from }: QueryOptions): void {
+  toOptionalText(node, "node");
+  if (timeout !== undefined) toTimeout(timeout);
+  if (from !== undefined) toJid(from, "from");
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new TypeError(`signal is no AbortSignal: ${show(signal)}`);
+  }
 }

@@ -16,7 +16,7 @@ import {
   NO_SUCH_THING,
   toIdentity,
 } from "./info.js";
-import { cutPage, type ItemPage, type PageStart, toResultSet } from "./item-page.js";
+import { cutPage, fitPage, type ItemPage, type PageStart, toResultSet } from "./item-page.js";
 import { DiscoItems, type ItemInit, toItem } from "./items.js";
 import { NS_DISCO_INFO, NS_DISCO_ITEMS } from "./namespaces.js";
 import { collect, type DiscoNode, type DiscoRequest, type MaybeAsyncIterable, toTypedForm } from "./node.js";
@@ -55,8 +55,8 @@ export interface ItemsQuery extends Query {
 /** How many items a page has at the most, whatever was asked for. */
 const MAX_PAGE = 1_000;
 
-/** How many items are told who does not ask for a page; where there are more, the answer says that it is one. */
-const MAX_ITEMS = 100_000;
+/** How many items are gone through for who does not ask for a page; the answer says that it is one where it is. */
+const MAX_ITEMS = 10_000;
 
 /** How many {@link DiscoServer.cacheInfo} keeps. */
 const MAX_CACHED = 10_000;
@@ -507,10 +507,12 @@ export class DiscoServer extends DiscoTree implements ServiceInstance {
   }
 
   async #answerItems(query: Query, element: Element): Promise<Element> {
-    const { request, page, isPart } = await this.#page({ ...query, page: pageOf(element) }, MAX_ITEMS);
+    const asked = pageOf(element);
+    const { request, page, isPart } = await this.#page({ ...query, page: asked }, MAX_ITEMS);
     const { to: jid, node } = request;
-    const answer = new DiscoItems({ jid, node, items: page.items }).toElement();
-    if (isPart) answer.append(resultSetElement(toResultSet(page)));
+    const fitting = fitPage(page, asked?.before !== undefined && asked.after === undefined);
+    const answer = new DiscoItems({ jid, node, items: fitting.items }).toElement();
+    if (isPart || fitting !== page) answer.append(resultSetElement(toResultSet(fitting)));
     return answer;
   }
 

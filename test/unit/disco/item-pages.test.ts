@@ -761,6 +761,72 @@ describe("the caches", () => {
   });
 });
 
+describe("a peer that tells a first page to who asks for all", () => {
+  /** A peer that gives so many items and no more, whatever it is asked for. */
+  async function withShortPages(count: number, most: number) {
+    const stage = await connect();
+    stage.server.script = (request) => {
+      const { max = most, ...set } = setOf(request) ?? {};
+      const asked = Object.entries({ ...set, max: String(Math.min(Number(max), most)) });
+      const page = xml("set", NS_RSM, ...asked.map(([name, text]) => xml(name, {}, text)));
+      return pageFor(xml("iq", request.attrs, xml("query", NS_DISCO_ITEMS, page)), jids(count));
+    };
+    return stage;
+  }
+
+  it("is asked for the others, and the whole is one answer, which is cached", async () => {
+    const { disco, server } = await withShortPages(10, 3);
+    const told = vi.fn();
+    disco.on("items", told);
+    const [one, other] = await Promise.all([disco.queryItems(PEER), disco.queryItems(PEER)]);
+
+    expect(one.items.map(({ jid }) => jid)).toEqual(jids(10));
+    expect(other).toBe(one);
+    expect(setsAt(server).map((set) => set?.after)).toEqual([
+      undefined,
+      "r2@rooms.example",
+      "r5@rooms.example",
+      "r8@rooms.example",
+    ]);
+    expect(await disco.queryItems(PEER)).toBe(one);
+    expect(server.requests()).toHaveLength(4);
+    expect(told.mock.calls).toEqual([[PEER, undefined, one]]);
+  });
+
+  it("is not asked again where the page is all there is", async () => {
+    const { disco, server } = await withShortPages(3, 3);
+
+    expect((await disco.queryItems(PEER)).items).toHaveLength(3);
+    expect(server.requests()).toHaveLength(1);
+  });
+
+  it("and refuses the second leaves nothing in the cache: who asked is told why", async () => {
+    const { disco, server } = await withShortPages(10, 3);
+    const pageOfThree = server.script;
+    server.script = (request) =>
+      setOf(request)?.after === undefined
+        ? pageOfThree(request, server)
+        : refusal(request, "forbidden", "auth");
+    await expect(disco.queryItems(PEER)).rejects.toMatchObject({ condition: "forbidden" });
+    server.script = pageOfThree;
+
+    expect((await disco.queryItems(PEER)).items).toHaveLength(10);
+  });
+
+  it("whose list does not end fills no memory", async () => {
+    const { disco, server } = await connect();
+    let place = 0;
+    server.script = (request) => {
+      const page = Array.from({ length: 20_000 }, (_, i) => `r${place + i}@${PEER}`);
+      place += page.length;
+      return replyTo(request, page, { first: present(page[0]), last: present(page.at(-1)) });
+    };
+
+    await expect(disco.queryItems(PEER)).rejects.toBeInstanceOf(MalformedResponse);
+    expect(server.requests()).toHaveLength(6);
+  });
+});
+
 describe("a bad argument", () => {
   const bad: readonly (readonly [
     what: string,
@@ -794,6 +860,16 @@ describe("a bad argument", () => {
       "after",
     ],
     [
+      "an item and a place",
+      (disco) => disco.iterItems(PEER, { after: "x", index: 1 }),
+      TypeError,
+      "without index",
+    ],
+    ["a timeout that is none", (disco) => disco.iterItems(PEER, { timeout: -1 }), Error, "timeout"],
+    ["a node that is no text", (disco) => disco.iterItems(PEER, { node: 5 as never }), TypeError, "node"],
+    ["a sender that is no JID", (disco) => disco.iterItems(PEER, { from: "@@" }), TypeError, "@@"],
+    ["a signal that is none", (disco) => disco.iterItems(PEER, { signal: {} as never }), TypeError, "signal"],
+    [
       "backwards from an item",
       (disco) => disco.iterItems(PEER, { backwards: true, after: "x" }),
       TypeError,
@@ -813,18 +889,6 @@ describe("a bad argument", () => {
     expect(() => call(disco)).toThrow(error as ErrorConstructor);
     expect(() => call(disco)).toThrow(named);
     await quiet();
-    expect(server.requests()).toEqual([]);
-  });
-
-  it.each<[what: string, options: object, named: string]>([
-    ["a timeout that is none", { timeout: -1 }, "timeout"],
-    ["a node that is no text", { node: 5 }, "node"],
-    ["a sender that is no JID", { from: "@@" }, "@@"],
-    ["a signal that is none", { signal: {} }, "signal"],
-  ])("is a clear error by the first item, and sends nothing: %s", async (_, options, named) => {
-    const { disco, server } = await connect();
-
-    await expect((async () => jidsOf(disco.iterItems(PEER, options)))()).rejects.toThrow(named);
     expect(server.requests()).toEqual([]);
   });
 

@@ -242,24 +242,56 @@ describe("a list that is too long to be told at once", () => {
     }
   }
 
-  it("is told in full up to 100,000 items", async () => {
+  /** What a server takes of a client in one stanza. */
+  const STANZA_BYTES = 256 * 1024;
+
+  it("is told in full where it fits into a stanza", async () => {
     const { disco, peer } = await askedComponent();
-    disco.mountNode("n", listed(new Numbers(100_000)));
+    disco.mountNode("n", listed(new Numbers(4_000)));
     const { items, element } = await peer.items({ node: "n" });
 
-    expect(items).toHaveLength(100_000);
+    expect(items).toHaveLength(4_000);
     expect(element?.getChild("set")).toBeUndefined();
   });
 
-  it("is a first page that says so beyond that, where no page is asked for", async () => {
+  it("is a first page that says so where it does not, and no page was asked for", async () => {
     const { disco, peer } = await askedComponent();
-    disco.mountNode("n", listed(new Numbers(100_001)));
-    const answer = await peer.items({ node: "n" });
+    disco.mountNode("n", listed(new Numbers(100_000)));
+    const { items, element } = await peer.items({ node: "n" });
+    const last = items.length - 1;
 
-    expect(answer.items).toHaveLength(100_000);
-    expect(answer.element?.getChild("set")?.toString()).toBe(
-      `<set xmlns="http://jabber.org/protocol/rsm"><first index="0">0.example</first><last>99999.example</last><count>100001</count></set>`,
+    expect(items.length).toBeGreaterThan(4_000);
+    expect(String(element).length).toBeLessThan(STANZA_BYTES);
+    expect(element?.getChild("set")?.toString()).toBe(
+      `<set xmlns="http://jabber.org/protocol/rsm"><first index="0">0.example</first><last>${last}.example</last><count>100000</count></set>`,
     );
+  });
+
+  it.each(["x", "&", "ü", "😀"])(
+    "fits into a stanza also where its names are long and full of %s",
+    async (text) => {
+      const { disco, peer } = await askedComponent();
+      const items = Array.from({ length: 100 }, (_, i) => ({
+        jid: `${i}.example`,
+        name: text.repeat(5_000),
+      }));
+      await disco.setItems(items);
+      const forwards = await peer.items({});
+      const backwards = await peer.items({ page: { before: "", max: 100 } });
+
+      for (const { element } of [forwards, backwards])
+        expect(Buffer.byteLength(String(element))).toBeLessThan(STANZA_BYTES);
+      expect(forwards.items[0]?.jid).toBe("0.example");
+      expect(backwards.items.at(-1)?.jid).toBe("99.example");
+      expect(backwards.items.length).toBeLessThan(100);
+    },
+  );
+
+  it("tells an item that fits into no stanza all the same", async () => {
+    const { disco, peer } = await askedComponent();
+    await disco.setItems([{ jid: "a.example", name: "x".repeat(STANZA_BYTES) }, { jid: "b.example" }]);
+
+    expect((await peer.items({})).items.map(({ jid }) => jid)).toEqual(["a.example"]);
   });
 
   it("has pages of 1,000 items at the most", async () => {

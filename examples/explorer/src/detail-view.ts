@@ -1,7 +1,8 @@
 import type { DataForm, DiscoInfo, Identity } from "xmpp-disco";
+import { describeFeature, type FeatureDocument } from "../../../src/cli/features.ts";
+import { addressOfDocument, compareDocuments } from "./documents.ts";
 import { announce, type Child, h, icon, setAttributes } from "./dom.ts";
 import { explain } from "./explain.ts";
-import { describeFeature, type FeatureDescription } from "./features.ts";
 import { type Model, PAGE_SIZE, type Source, type Thing } from "./model.ts";
 import { peerText, shorten, visibleText, wholePeerText } from "./text.ts";
 import { VirtualList } from "./virtual-list.ts";
@@ -189,7 +190,7 @@ export class DetailView {
   }
 
   #featureList(features: readonly string[]): HTMLElement {
-    const groups = new Map<number, { readonly description: FeatureDescription; readonly names: string[] }>();
+    const groups = new Map<string, { readonly description: FeatureDocument; readonly names: string[] }>();
     const others: string[] = [];
     for (const name of [...new Set(features)].sort()) {
       const description = describeFeature(name);
@@ -197,14 +198,13 @@ export class DetailView {
         others.push(name);
         continue;
       }
-      const group = groups.get(description.xep) ?? { description, names: [] };
+      const group = groups.get(description.document) ?? { description, names: [] };
       group.names.push(name);
-      groups.set(description.xep, group);
+      groups.set(description.document, group);
     }
-    const sorted = [...groups.values()].sort((a, b) => a.description.xep - b.description.xep);
-    const entries = sorted.map(({ description: { xep, title }, names }) => {
-      const number = `XEP-${String(xep).padStart(4, "0")}`;
-      const href = `https://xmpp.org/extensions/${number.toLowerCase()}.html`;
+    const sorted = [...groups.values()].sort((a, b) => compareDocuments(a.description, b.description));
+    const entries = sorted.map(({ description: { document, title }, names }) => {
+      const href = addressOfDocument(document);
       return [
         h(
           "dt",
@@ -212,7 +212,7 @@ export class DetailView {
           h(
             "a",
             { href, target: "_blank", rel: "noreferrer" },
-            h("span", { class: "xep" }, number),
+            h("span", { class: "xep" }, document),
             ` ${title}`,
           ),
         ),

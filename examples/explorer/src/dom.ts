@@ -95,6 +95,7 @@ const ICONS: Readonly<Record<string, string>> = {
   automation: "M13 3 5 14h6l-1 7 8-11h-6z",
   hierarchy: "M4 6h16M8 12h12M12 18h8",
   component: "M12 3l8 4.5v9L12 21l-8-4.5v-9zM4 7.5l8 4.5 8-4.5M12 12v9",
+  compass: "M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18zM15.5 8.5l-2 5-5 2 2-5z",
   unknown: "M12 20a8 8 0 1 0 0-16 8 8 0 0 0 0 16z",
   failed: "M12 4 3 20h18zM12 10v4M12 17h.01",
   chevron: "M9 6l6 6-6 6",

@@ -39,11 +39,6 @@ export class Explorer {
   readonly #tabs = new Map<View, HTMLAnchorElement>();
   readonly #badge = h("span", { class: "badge", hidden: true });
   readonly #banner = h("p", { class: "banner", role: "status", hidden: true });
-  readonly #welcome = h(
-    "p",
-    { class: "muted welcome" },
-    "Choose something in the tree to see what it is and can do.",
-  );
   readonly #jid = h("input", {
     type: "text",
     id: "look",
@@ -107,8 +102,10 @@ export class Explorer {
       own.listedAs = "My account";
       this.#model.addRoot(own);
     }
-    void this.#model.ask(server);
     this.#tree.open(server);
+    // Beside the tree, where there is room for both.
+    this.#detail.show(server, [server]);
+    this.#tree.select(server);
     this.contactsChanged();
     this.#route(false);
     this.#tree.element.focus();
@@ -160,13 +157,7 @@ export class Explorer {
         this.#search.results,
         this.#lookForm(),
       ),
-      h(
-        "section",
-        { class: "detail-pane", "aria-label": "Details" },
-        back,
-        this.#welcome,
-        this.#detail.element,
-      ),
+      h("section", { class: "detail-pane", "aria-label": "Details" }, back, this.#detail.element),
     );
   }
 
@@ -199,10 +190,12 @@ export class Explorer {
       : "";
     if (target === undefined) return;
     const thing = this.#model.thing(target.jid, target.node);
-    this.#model.addRoot(thing);
+    const path = this.#pathTo(thing);
+    // What the tree has already needs no second place in it.
+    if (path.length === 1) this.#model.addRoot(thing);
     this.#search.clear();
     this.#jid.value = "";
-    this.#go(thing, [thing]);
+    this.#go(thing, path);
     this.#detail.heading.focus({ preventScroll: true });
   }
 
@@ -231,7 +224,6 @@ export class Explorer {
     this.#show("explore");
     if (this.#detail.thing !== thing)
       this.#detail.show(thing, this.#paths.get(thing.key) ?? this.#pathTo(thing));
-    this.#welcome.hidden = true;
     this.#pages.explore.classList.add("shows-detail");
     this.#tree.select(thing);
     // Where there is room for one of the two, the tree is gone now.

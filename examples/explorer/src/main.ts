@@ -12,7 +12,7 @@ function themeSwitch(): HTMLElement {
   const select = h(
     "select",
     { id: "theme", "aria-label": "Colours" },
-    h("option", { value: "auto" }, "System"),
+    h("option", { value: "auto" }, "As the system"),
     h("option", { value: "light" }, "Light"),
     h("option", { value: "dark" }, "Dark"),
   );
@@ -33,7 +33,7 @@ function brand(tag: "p" | "h1"): HTMLElement {
   return h(
     tag,
     { class: "brand" },
-    icon("directory"),
+    icon("compass"),
     h("span", {}, h("span", { class: "wide" }, "XMPP "), "Explorer"),
   );
 }

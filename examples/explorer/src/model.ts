@@ -1,5 +1,5 @@
 import { type DiscoClient, type DiscoInfo, type Item, SessionLost } from "xmpp-disco";
-import { describeFeature } from "./features.ts";
+import { describeFeature } from "../../../src/cli/features.ts";
 import { visibleText } from "./text.ts";
 
 /** Where an answer came from. */
@@ -352,13 +352,12 @@ export class Model {
 
 const LISTS = new WeakMap<Thing, ReturnType<DiscoClient["iterItems"]>>();
 
-/** Whether a feature is meant by what somebody typed: a part of its name, or the XEP it belongs to. */
+/** Whether a feature is meant by what somebody typed: a part of its name, or the document it belongs to. */
 function matchesFeature(name: string, wanted: string): boolean {
   if (name.toLowerCase().includes(wanted)) return true;
   const described = describeFeature(name);
   if (described === undefined) return false;
-  const number = String(described.xep).padStart(4, "0");
-  return `xep-${number} ${described.title.toLowerCase()}`.includes(wanted);
+  return `${described.document} ${described.title}`.toLowerCase().includes(wanted);
 }
 
 function isServer(thing: Thing): boolean {

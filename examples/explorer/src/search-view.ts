@@ -1,5 +1,6 @@
+import { describeFeature } from "../../../src/cli/features.ts";
+import { compareDocuments } from "./documents.ts";
 import { h, icon, setAttributes } from "./dom.ts";
-import { describeFeature } from "./features.ts";
 import type { Model, Thing } from "./model.ts";
 import { peerText, shorten, visibleText } from "./text.ts";
 import { VirtualList } from "./virtual-list.ts";
@@ -116,16 +117,10 @@ export class SearchView {
     const options = [...this.#model.features()]
       .filter(([name]) => name.length <= 200)
       .map(([name, count]) => ({ name, count, description: describeFeature(name) }))
-      .sort(
-        (a, b) =>
-          (a.description?.xep ?? 9_999) - (b.description?.xep ?? 9_999) || a.name.localeCompare(b.name),
-      )
+      .sort((a, b) => compareDocuments(a.description, b.description) || a.name.localeCompare(b.name))
       .slice(0, PROPOSED)
       .map(({ name, count, description }) => {
-        const title =
-          description === undefined
-            ? ""
-            : `XEP-${String(description.xep).padStart(4, "0")} ${description.title} · `;
+        const title = description === undefined ? "" : `${description.document} ${description.title} · `;
         return h("option", { value: name, label: visibleText(`${title}${name} (${count})`) });
       });
     this.#proposals.replaceChildren(...options);

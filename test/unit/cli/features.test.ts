@@ -12,6 +12,7 @@ test.each([
   ["no URI at all", "msgoffline", "XEP-0160"],
   ["an escaped blank", "jid\\20escaping", "XEP-0106"],
   ["a room's", "muc_passwordprotected", "XEP-0045"],
+  ["one of dots", "eu.siacs.conversations.axolotl.devicelist+notify", "XEP-0384"],
   ["an RFC's", "jabber:iq:roster", "RFC 6121"],
 ])("%s is known: %s", (_what, feature, document) => {
   expect(describeFeature(feature)?.document).toBe(document);

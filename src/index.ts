@@ -53,6 +53,7 @@ export {
   type Item,
   type ItemInit,
 } from "./disco/items.js";
+export type { AnswerLimits } from "./disco/limits.js";
 export type { DiscoStats, QueryOptions } from "./disco/lookup.js";
 export { NS_DISCO_INFO, NS_DISCO_ITEMS } from "./disco/namespaces.js";
 export {
@@ -71,7 +72,7 @@ export type {
   Owner,
 } from "./disco/node-handlers.js";
 export { mountAsNode, type RegisteredFeature, registerFeature } from "./disco/registration.js";
-export { DiscoServer, type ItemsQuery, type Query } from "./disco/server.js";
+export { type AnswerPolicy, DiscoServer, type ItemsQuery, type Query } from "./disco/server.js";
 export { StaticNode } from "./disco/static-node.js";
 export { DiscoTree, type MountOptions } from "./disco/tree.js";
 export {
@@ -99,6 +100,7 @@ export {
   type RequestOptions,
 } from "./iq/iq-service.js";
 export type { WaitOptions } from "./iq/wait.js";
+export { PresenceReach, reachedByPresence } from "./presence/reach.js";
 export { NS_RSM, type PageRequest, type ResultSet } from "./rsm/result-set.js";
 export { type Events, IsolatingEmitter } from "./services/emitter.js";
 export type { Entity, IqCallee, IqContext, StreamManagement } from "./services/entity.js";

@@ -22,6 +22,7 @@ import {
 import { DiscoInfo, hasIdentity, type IdentityQuery, NO_SUCH_THING } from "./info.js";
 import { type AskPage, ItemPages, type PageOptions, restOf } from "./item-pages.js";
 import { DiscoItems } from "./items.js";
+import { type AnswerLimits, checkInfo, checkItems, toLimits } from "./limits.js";
 import { checkQuery, type DiscoStats, Lookup, type Provider, type QueryOptions } from "./lookup.js";
 import { NS_DISCO_INFO, NS_DISCO_ITEMS } from "./namespaces.js";
 
@@ -35,6 +36,8 @@ export interface DiscoClientOptions {
   readonly infoTtl: number;
   /** How long an answer to disco#items is believed, in milliseconds. @default Infinity */
   readonly itemsTtl: number;
+  /** What an answer may have at the most; those that are left out keep their defaults. */
+  readonly limits: Partial<AnswerLimits>;
 }
 
 /** What a {@link DiscoClient} tells: every answer that arrived, also one that came after its caller gave up. */
@@ -64,16 +67,18 @@ export class DiscoClient extends Service<DiscoClientOptions, DiscoClientEvents> 
   /** Who has no pages, as far as this session has shown. */
   readonly #unpaged = new LRUCache<string, true>({ max: MAX_UNPAGED });
   readonly #session: SessionListener;
+  #limits: AnswerLimits;
 
   constructor(client: Entity, options: Partial<DiscoClientOptions> = {}) {
     super(client, options);
     const { infoCacheSize = 10_000, itemsCacheSize = 100, infoTtl = Infinity, itemsTtl = Infinity } = options;
+    this.#limits = toLimits(options.limits);
     this.#iq = this.summon(IqService);
     this.#info = new Lookup(
       this.#iq,
       {
         xmlns: NS_DISCO_INFO,
-        parse: (element, source) => DiscoInfo.fromElement(element, source),
+        parse: (element, source) => checkInfo(DiscoInfo.fromElement(element, source), this.#limits),
         is: (value) => value instanceof DiscoInfo,
         arrived: (jid, node, info) => this.emit("info", jid, node, info),
       },
@@ -84,8 +89,8 @@ export class DiscoClient extends Service<DiscoClientOptions, DiscoClientEvents> 
       this.#iq,
       {
         xmlns: NS_DISCO_ITEMS,
-        parse: (element, source) => DiscoItems.fromElement(element, source),
-        rest: (first, ask) => restOf(first, (start) => ask(pageRequestElement(start))),
+        parse: (element, source) => checkItems(DiscoItems.fromElement(element, source), this.#limits),
+        rest: (first, ask) => restOf(first, (start) => ask(pageRequestElement(start)), this.#limits.items),
         is: (value) => value instanceof DiscoItems,
         arrived: (jid, node, items) => this.emit("items", jid, node, items),
       },
@@ -124,7 +129,7 @@ export class DiscoClient extends Service<DiscoClientOptions, DiscoClientEvents> 
    * The items of an entity, or of a node of it; like {@link queryInfo}, with a cache of its own.
    *
    * Where the answer says that it is a first page (XEP-0059), the others are asked for, and the whole is one answer;
-   * rejects with a {@link MalformedResponse} beyond 100,000 items.
+   * rejects with a {@link MalformedResponse} beyond {@link AnswerLimits.items}.
    */
   queryItems(jid: Address, options?: QueryOptions): Promise<DiscoItems> {
     return this.#items.query(jid, options);
@@ -342,6 +347,19 @@ export class DiscoClient extends Service<DiscoClientOptions, DiscoClientEvents> 
 
   set itemsTtl(ttl: number) {
     this.#items.ttl = ttl;
+  }
+
+  /**
+   * What an answer may have at the most. Those that are left out when it is set get their defaults; what is cached stays.
+   *
+   * @throws TypeError · RangeError when it has a limit that there is none of, or that is no number
+   */
+  get limits(): AnswerLimits {
+    return this.#limits;
+  }
+
+  set limits(limits: Partial<AnswerLimits>) {
+    this.#limits = toLimits(limits);
   }
 
   /** What happened to the look-ups so far. */

@@ -98,18 +98,24 @@ function follow(
   return last === undefined || isLast ? undefined : { max, after: last };
 }
 
-/** A peer whose list does not end is no reason to fill the memory. */
-const MAX_ITEMS = 100_000;
-
-/** The whole of a list whose first page is all that the answer has; undefined where the answer is whole. */
-export function restOf(first: DiscoItems, ask: AskPage): Promise<DiscoItems> | undefined {
+/**
+ * The whole of a list whose first page is all that the answer has; undefined where the answer is whole.
+ *
+ * A peer whose list does not end is no reason to fill the memory: rejects beyond `maxItems`.
+ */
+export function restOf(first: DiscoItems, ask: AskPage, maxItems: number): Promise<DiscoItems> | undefined {
   const set = first.element && parseResultSet(first.element);
   const length = first.element?.getChildren("item").length ?? 0;
   const isPart = set?.last !== undefined && length > 0 && (set.count === undefined || length < set.count);
-  return isPart ? readWhole(first, length, ask) : undefined;
+  return isPart ? readWhole(first, length, ask, maxItems) : undefined;
 }
 
-async function readWhole(first: DiscoItems, pageSize: number, ask: AskPage): Promise<DiscoItems> {
+async function readWhole(
+  first: DiscoItems,
+  pageSize: number,
+  ask: AskPage,
+  maxItems: number,
+): Promise<DiscoItems> {
   let page: DiscoItems | undefined = first;
   const pages = new ItemPages(
     (start) => {
@@ -122,8 +128,10 @@ async function readWhole(first: DiscoItems, pageSize: number, ask: AskPage): Pro
   const items: Item[] = [];
   for await (const item of pages) {
     items.push(item);
-    if (items.length > MAX_ITEMS) {
-      throw new MalformedResponse(`more than ${MAX_ITEMS} items: iterItems reads them in pages`);
+    if (items.length > maxItems) {
+      throw new MalformedResponse(
+        `the list has more than ${maxItems} items (limits.items): iterItems reads it in pages`,
+      );
     }
   }
   return new DiscoItems({ jid: first.jid, node: first.node, items });

@@ -52,6 +52,13 @@ export interface ItemsQuery extends Query {
   readonly page?: PageRequest | undefined;
 }
 
+/**
+ * Whether who asks gets an answer; may be asked of somewhere else first.
+ *
+ * One that throws or rejects lets nobody in, and the error goes to the `error` listeners of the {@link DiscoServer}.
+ */
+export type AnswerPolicy = (request: DiscoRequest) => boolean | PromiseLike<boolean>;
+
 /** How many items a page has at the most, whatever was asked for. */
 const MAX_PAGE = 1_000;
 
@@ -84,6 +91,7 @@ export class DiscoServer extends DiscoTree implements ServiceInstance {
   readonly #handlers = new NodeHandlers();
   readonly #cachedInfo = new LRUCache<string, DiscoInfo>({ max: MAX_CACHED });
   readonly #handles: Disposable[];
+  #policy: AnswerPolicy | undefined;
 
   constructor(client: Entity, _options: Record<string, never> = {}) {
     super();
@@ -108,6 +116,28 @@ export class DiscoServer extends DiscoTree implements ServiceInstance {
       for (const handle of this.#handles.splice(0)) handle[Symbol.dispose]();
       this.removeAllListeners();
     });
+  }
+
+  /**
+   * Who gets an answer to what is asked in a stanza; everybody where it is undefined (XEP-0030 §8). What comes without a
+   * sender, from the program itself or one's own account, is always answered.
+   *
+   * Who gets none is told what a client answers that knows no service discovery, whatever there is:
+   * `service-unavailable`.
+   *
+   * @throws TypeError when it is set to something else than a function or undefined
+   * @example
+   * server.policy = reachedByPresence(xmpp);
+   */
+  get policy(): AnswerPolicy | undefined {
+    return this.#policy;
+  }
+
+  set policy(policy: AnswerPolicy | undefined) {
+    if (policy !== undefined && typeof policy !== "function") {
+      throw new TypeError(`policy is no function: ${show(policy)}`);
+    }
+    this.#policy = policy;
   }
 
   /**
@@ -516,6 +546,18 @@ export class DiscoServer extends DiscoTree implements ServiceInstance {
     return answer;
   }
 
+  async #isWelcome(query: Query, from: string | undefined): Promise<boolean> {
+    // Without a sender it is the program itself, or one's own account.
+    if (this.#policy === undefined || from === undefined) return true;
+    if (query.from === undefined) return false;
+    try {
+      return (await this.#policy(this.#toRequest(query))) === true;
+    } catch (error) {
+      this.emit("error", error);
+      return false;
+    }
+  }
+
   #answer(tell: (query: Query, element: Element) => Promise<Element>): IqHandler {
     return async ({ stanza, element, to }: IqContext) => {
       try {
@@ -523,7 +565,9 @@ export class DiscoServer extends DiscoTree implements ServiceInstance {
         const { node } = element.attrs as Record<string, string | undefined>;
         // A client is one entity, by whatever address it was reached. xmpp.js' own JID escapes what was meant literally.
         const jid = isComponent(this.client) ? (canonicalJid(asked) ?? to?.toString()) : undefined;
-        return await tell({ jid, node, from: canonicalJid(from), lang }, element);
+        const query = { jid, node, from: canonicalJid(from), lang };
+        if (!(await this.#isWelcome(query, from))) throw new IqError("service-unavailable");
+        return await tell(query, element);
       } catch (error) {
         if (errorElement(error) !== undefined) throw error;
         this.emit("error", error);

@@ -78,7 +78,7 @@ export class DiscoClient extends Service<DiscoClientOptions, DiscoClientEvents> 
       this.#iq,
       {
         xmlns: NS_DISCO_INFO,
-        parse: (element, source) => checkInfo(DiscoInfo.fromElement(element, source), this.#limits),
+        parse: (element, source) => checkInfo(DiscoInfo.fromElement(element, source), this.#limits, element),
         is: (value) => value instanceof DiscoInfo,
         arrived: (jid, node, info) => this.emit("info", jid, node, info),
       },
@@ -89,7 +89,8 @@ export class DiscoClient extends Service<DiscoClientOptions, DiscoClientEvents> 
       this.#iq,
       {
         xmlns: NS_DISCO_ITEMS,
-        parse: (element, source) => checkItems(DiscoItems.fromElement(element, source), this.#limits),
+        parse: (element, source) =>
+          checkItems(DiscoItems.fromElement(element, source), this.#limits, element),
         rest: (first, ask) => restOf(first, (start) => ask(pageRequestElement(start)), this.#limits.items),
         is: (value) => value instanceof DiscoItems,
         arrived: (jid, node, items) => this.emit("items", jid, node, items),

@@ -50,11 +50,13 @@ interface Parsed {
   readonly identities: readonly Identity[];
   readonly features: readonly string[];
   readonly forms: readonly DataForm[];
-  readonly element: Element | undefined;
   readonly lang: string | undefined;
   readonly incomplete: boolean;
   readonly foreign: boolean;
 }
+
+/** Those elements that say more than is read of them. The others are not kept: they are ten times the size. */
+const keptElements = new WeakMap<DiscoInfo, Element>();
 
 /**
  * What an entity, or a node of it, is and can do: identities, features and forms; immutable and shared.
@@ -76,8 +78,6 @@ export class DiscoInfo {
   readonly features: readonly string[];
   /** What features cannot say (XEP-0128): see {@link form}. */
   readonly forms: readonly DataForm[];
-  /** The `<query/>` it came in, where it came over the wire. */
-  readonly element: Element | undefined;
   /** The `xml:lang` around the identities, which those without one of their own inherit. */
   readonly lang: string | undefined;
   /** Whether something without a required attribute was left out. @internal */
@@ -97,11 +97,18 @@ export class DiscoInfo {
         throw new TypeError(`forms has something else than a DataForm: ${show(form)}`);
     }
     this.forms = Object.freeze([...forms]);
-    this.element = undefined;
     this.lang = toOptionalText(init.lang, "lang");
     this.incomplete = false;
     this.foreign = false;
     Object.freeze(this);
+  }
+
+  /**
+   * The `<query/>` it came in, where it came over the wire: as it came where it has more than identities, features and
+   * forms, else made anew.
+   */
+  get element(): Element | undefined {
+    return undefined;
   }
 
   /**
@@ -158,6 +165,7 @@ export class DiscoInfo {
     const forms: DataForm[] = [];
     let incomplete = false;
     let foreign = false;
+    let hasMore = hasOther(query.attrs, QUERY_ATTRIBUTES);
     // The common case, where a child's namespace need not be looked up: no prefixes.
     const inherits = query.name === "query";
     for (const child of query.children) {
@@ -169,27 +177,34 @@ export class DiscoInfo {
       if (own === NS_DISCO_INFO && name === "feature") {
         if (attrs.var) features.push(attrs.var);
         else incomplete = true;
+        hasMore ||= child.children.length > 0 || hasOther(attrs, FEATURE_ATTRIBUTES);
       } else if (own === NS_DISCO_INFO && name === "identity") {
         if (attrs.category && attrs.type) identities.push(parseIdentity(attrs));
         else incomplete = true;
+        hasMore ||= child.children.length > 0 || hasOther(attrs, IDENTITY_ATTRIBUTES);
       } else if (own === NS_DATA_FORMS && name === "x") {
         forms.push(DataForm.fromElement(child));
+        hasMore ||= !isPlainForm(child);
       } else {
         foreign = true;
       }
     }
-    return restore({
-      jid: sourceJid(element, source),
-      node: toOptionalText(source.node, "node") ?? (query.attrs.node || undefined),
-      identities,
-      features,
-      forms,
-      element: query,
-      // An empty one says that there is none.
-      lang: languageOf(query) || undefined,
-      incomplete,
-      foreign,
-    });
+    const info = restore(
+      {
+        jid: sourceJid(element, source),
+        node: toOptionalText(source.node, "node") ?? (query.attrs.node || undefined),
+        identities,
+        features,
+        forms,
+        // An empty one says that there is none.
+        lang: languageOf(query) || undefined,
+        incomplete,
+        foreign,
+      },
+      RECEIVED,
+    );
+    if (hasMore || foreign || incomplete) keptElements.set(info, query);
+    return info;
   }
 
   /** The `<query/>` that tells it. */
@@ -250,20 +265,62 @@ export class DiscoInfo {
 
   /** The same information as another entity's or node's. */
   withSource(source: Source): DiscoInfo {
-    return restore({
-      ...this,
-      jid: source.jid === undefined ? undefined : toJid(source.jid),
-      node: toOptionalText(source.node, "node"),
-    });
+    const info = restore(
+      {
+        ...this,
+        jid: source.jid === undefined ? undefined : toJid(source.jid),
+        node: toOptionalText(source.node, "node"),
+      },
+      Object.getPrototypeOf(this) as DiscoInfo,
+    );
+    const element = keptElements.get(this);
+    if (element !== undefined) keptElements.set(info, element);
+    return info;
   }
 }
 
+/** What those have that came over the wire: it is no property of theirs, so that equal ones are equal. */
+const RECEIVED = Object.create(DiscoInfo.prototype, {
+  element: {
+    get(this: DiscoInfo): Element {
+      return keptElements.get(this) ?? this.toElement();
+    },
+  },
+}) as DiscoInfo;
+
 /** What needs no check. */
-function restore(parts: Parsed): DiscoInfo {
+function restore(parts: Parsed, prototype: DiscoInfo): DiscoInfo {
   Object.freeze(parts.identities);
   Object.freeze(parts.features);
   Object.freeze(parts.forms);
-  return Object.freeze(Object.assign(Object.create(DiscoInfo.prototype) as DiscoInfo, parts));
+  return Object.freeze(Object.assign(Object.create(prototype) as DiscoInfo, parts));
+}
+
+const QUERY_ATTRIBUTES: ReadonlySet<string> = new Set(["xmlns", "node", "xml:lang"]);
+const FEATURE_ATTRIBUTES: ReadonlySet<string> = new Set(["xmlns", "var"]);
+const IDENTITY_ATTRIBUTES: ReadonlySet<string> = new Set(["xmlns", "category", "type", "name", "xml:lang"]);
+const FORM_ATTRIBUTES: ReadonlySet<string> = new Set(["xmlns", "type"]);
+const FIELD_ATTRIBUTES: ReadonlySet<string> = new Set(["xmlns", "var", "type", "label"]);
+
+function hasOther(attrs: object, known: ReadonlySet<string>): boolean {
+  for (const name in attrs) if (!known.has(name)) return true;
+  return false;
+}
+
+/** Whether a form has nothing but fields with values, so that it can be made anew of what was read. */
+function isPlainForm(form: Element): boolean {
+  return (
+    !hasOther(form.attrs, FORM_ATTRIBUTES) &&
+    childElements(form).every(
+      (field) =>
+        field.is("field", NS_DATA_FORMS) &&
+        field.attrs.var !== undefined &&
+        !hasOther(field.attrs, FIELD_ATTRIBUTES) &&
+        childElements(field).every(
+          (value) => value.is("value", NS_DATA_FORMS) && childElements(value).length === 0,
+        ),
+    )
+  );
 }
 
 function parseIdentity(attrs: Record<string, string | undefined>): Identity {

@@ -52,8 +52,8 @@ export function toLimits(limits: Partial<AnswerLimits> = {}): AnswerLimits {
 }
 
 /** @throws MalformedResponse when the answer has more than the limits allow */
-export function checkInfo(info: DiscoInfo, limits: AnswerLimits): DiscoInfo {
-  const { identities, features, forms, element } = info;
+export function checkInfo(info: DiscoInfo, limits: AnswerLimits, element: Element): DiscoInfo {
+  const { identities, features, forms } = info;
   check("identities", identities.length, limits, element);
   check("features", features.length, limits, element);
   check("forms", forms.length, limits, element);
@@ -76,8 +76,7 @@ export function checkInfo(info: DiscoInfo, limits: AnswerLimits): DiscoInfo {
 }
 
 /** @throws MalformedResponse when the answer has more than the limits allow */
-export function checkItems(items: DiscoItems, limits: AnswerLimits): DiscoItems {
-  const { element } = items;
+export function checkItems(items: DiscoItems, limits: AnswerLimits, element: Element): DiscoItems {
   check("items", items.items.length, limits, element);
   // A JID has its own limit. https://www.rfc-editor.org/rfc/rfc7622#section-3.1
   for (const { node, name } of items.items) checkTexts([node, name], limits, element);
@@ -89,17 +88,13 @@ function check(
   limit: "identities" | "features" | "forms" | "fields" | "items",
   count: number,
   limits: AnswerLimits,
-  element: Element | undefined,
+  element: Element,
 ): void {
   if (count <= limits[limit]) return;
   throw exceeded(`${count} ${limit}`, limit, limits, element);
 }
 
-function checkTexts(
-  texts: readonly (string | undefined)[],
-  limits: AnswerLimits,
-  element: Element | undefined,
-): void {
+function checkTexts(texts: readonly (string | undefined)[], limits: AnswerLimits, element: Element): void {
   const { textBytes } = limits;
   for (const text of texts) {
     // No UTF-16 code unit takes more than three bytes.
@@ -109,11 +104,12 @@ function checkTexts(
   }
 }
 
-function checkDepth(query: Element | undefined, limits: AnswerLimits): void {
-  let level: Element[] = query === undefined ? [] : [query];
-  for (let depth = 0; level.length > 0; depth += 1) {
+function checkDepth(answer: Element, limits: AnswerLimits): void {
+  let level: Element[] = [answer];
+  // The <query/> is in an <iq/>.
+  for (let depth = -1; level.length > 0; depth += 1) {
     if (depth > limits.depth) {
-      throw exceeded(`elements more than ${limits.depth} deep`, "depth", limits, query);
+      throw exceeded(`elements more than ${limits.depth} deep`, "depth", limits, answer);
     }
     const below: Element[] = [];
     for (const { children } of level) {
@@ -130,7 +126,7 @@ function exceeded(
   what: string,
   limit: keyof AnswerLimits,
   limits: AnswerLimits,
-  element: Element | undefined,
+  element: Element,
 ): MalformedResponse {
   return new MalformedResponse(
     `the answer has ${what}; DiscoClient takes ${limits[limit]} (limits.${limit})`,

@@ -288,10 +288,37 @@ describe("information from the wire", () => {
     ]);
   });
 
-  it("keeps the element it came in", () => {
-    const iq = fromWire(`<iq type="result"><query xmlns="${INFO}"/></iq>`);
+  it("makes the element it came in anew where that has nothing more than is known", () => {
+    const children = `<identity category="client" type="pc" xml:lang="de" name="x"/><feature var="a"/>${softwareForm}`;
+    const iq = fromWire(
+      `<iq type="result"><query xmlns="${INFO}" node="n" xml:lang="en">${children}</query></iq>`,
+    );
+    const info = DiscoInfo.fromElement(iq);
 
-    expect(DiscoInfo.fromElement(iq).element).toBe(iq.getChild("query"));
+    expect(info.element?.toString()).toBe(iq.getChild("query")?.toString());
+    expect(info.withSource({ jid: "a.example", node: "n" }).element?.toString()).toBe(
+      info.element?.toString(),
+    );
+  });
+
+  it.each([
+    ["an attribute of the query", `<query xmlns="${INFO}" x="1"/>`],
+    ["an attribute of a feature", `<query xmlns="${INFO}"><feature var="a" x="1"/></query>`],
+    ["something in a feature", `<query xmlns="${INFO}"><feature var="a"><b/></feature></query>`],
+    ["an attribute of an identity", `<query xmlns="${INFO}"><identity category="a" type="b" x="1"/></query>`],
+    ["another element", `<query xmlns="${INFO}"><set xmlns="http://jabber.org/protocol/rsm"/></query>`],
+    ["a feature without a name", `<query xmlns="${INFO}"><feature/></query>`],
+    ["the title of a form", `<query xmlns="${INFO}"><x xmlns="jabber:x:data"><title>T</title></x></query>`],
+    [
+      "the options of a field",
+      `<query xmlns="${INFO}"><x xmlns="jabber:x:data"><field var="a"><option/></field></x></query>`,
+    ],
+  ])("keeps the element it came in where that has %s", (_, query) => {
+    const iq = fromWire(`<iq type="result">${query}</iq>`);
+    const info = DiscoInfo.fromElement(iq);
+
+    expect(info.element).toBe(iq.getChild("query"));
+    expect(info.withSource({ jid: "a.example" }).element).toBe(iq.getChild("query"));
   });
 
   it("finds the query among other children of the stanza", () => {

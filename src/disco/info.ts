@@ -3,6 +3,7 @@ import { DataForm, type DataFormJSON, NS_DATA_FORMS } from "../forms/data-form.j
 import { MalformedResponse } from "../iq/errors.js";
 import { childElements, languageOf } from "../xml/element.js";
 import { type Address, canonicalJid, show, toJid } from "../xml/jid.js";
+import { copied, shared } from "../xml/keep.js";
 import { toNonEmptyText, toOptionalText, toText } from "../xml/text.js";
 import { NS_DISCO_INFO } from "./namespaces.js";
 
@@ -175,7 +176,7 @@ export class DiscoInfo {
         inherits && attrs.xmlns === undefined && !child.name.includes(":") ? NS_DISCO_INFO : child.getNS();
       const name = child.getName();
       if (own === NS_DISCO_INFO && name === "feature") {
-        if (attrs.var) features.push(attrs.var);
+        if (attrs.var) features.push(shared(attrs.var));
         else incomplete = true;
         hasMore ||= child.children.length > 0 || hasOther(attrs, FEATURE_ATTRIBUTES);
       } else if (own === NS_DISCO_INFO && name === "identity") {
@@ -189,10 +190,12 @@ export class DiscoInfo {
         foreign = true;
       }
     }
+    const ownNode = query.attrs.node || undefined;
+    const node = toOptionalText(source.node, "node") ?? ownNode;
     const info = restore(
       {
         jid: sourceJid(element, source),
-        node: toOptionalText(source.node, "node") ?? (query.attrs.node || undefined),
+        node,
         identities,
         features,
         forms,
@@ -203,7 +206,7 @@ export class DiscoInfo {
       },
       RECEIVED,
     );
-    if (hasMore || foreign || incomplete) keptElements.set(info, query);
+    if (hasMore || foreign || incomplete || node !== ownNode) keptElements.set(info, query);
     return info;
   }
 
@@ -326,10 +329,10 @@ function isPlainForm(form: Element): boolean {
 function parseIdentity(attrs: Record<string, string | undefined>): Identity {
   const { category = "", type = "", name, "xml:lang": lang } = attrs;
   return Object.freeze({
-    category,
-    type,
-    ...(lang === undefined ? {} : { lang }),
-    ...(name === undefined ? {} : { name }),
+    category: shared(category),
+    type: shared(type),
+    ...(lang === undefined ? {} : { lang: shared(lang) }),
+    ...(name === undefined ? {} : { name: copied(name) }),
   });
 }
 

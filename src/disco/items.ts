@@ -1,5 +1,6 @@
 import xml, { Element } from "@xmpp/xml";
 import { type Address, canonicalJid, show, toJid } from "../xml/jid.js";
+import { copied } from "../xml/keep.js";
 import { toOptionalText, toText } from "../xml/text.js";
 import { findQuery, type Source, sourceJid } from "./info.js";
 import { NS_DISCO_ITEMS } from "./namespaces.js";
@@ -66,7 +67,13 @@ export class DiscoItems {
       const { node, name } = child.attrs as Record<string, string | undefined>;
       const jid = canonicalJid(child.attrs.jid);
       if (jid === undefined) continue;
-      items.push(Object.freeze({ jid, ...(node ? { node } : {}), ...(name === undefined ? {} : { name }) }));
+      items.push(
+        Object.freeze({
+          jid: copied(jid),
+          ...(node ? { node: copied(node) } : {}),
+          ...(name === undefined ? {} : { name: copied(name) }),
+        }),
+      );
     }
     const parts: Pick<DiscoItems, "jid" | "node" | "items" | "element"> = {
       jid: sourceJid(element, source),

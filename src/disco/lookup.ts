@@ -3,6 +3,7 @@ import { LRUCache } from "lru-cache";
 import { IqError, IqTimeout, MalformedResponse, type SessionLost, XMPPError } from "../iq/errors.js";
 import type { Exchange, IqService } from "../iq/iq-service.js";
 import { toTimeout, wait } from "../iq/wait.js";
+import type { Entity } from "../services/entity.js";
 import { type Address, show, toJid } from "../xml/jid.js";
 import { toOptionalText } from "../xml/text.js";
 import type { Source } from "./info.js";
@@ -73,6 +74,8 @@ interface Entry<T> {
   session: number;
   /** Whether it came from the provider, which is asked again when it failed. */
   readonly provided: boolean;
+  /** Whether it is of an entity itself, so that its key is a JID. */
+  readonly plain: boolean;
 }
 
 /** A primed future, started on first use. */
@@ -131,6 +134,7 @@ export class Lookup<T> {
   #size = 0;
   #ttl = Infinity;
   #order = 0;
+  #own: { readonly jid: Entity["jid"]; readonly text: string | undefined } = { jid: null, text: undefined };
   provider: Provider<T> | undefined;
 
   constructor(iq: IqService, kind: Kind<T>, stats: DiscoStats, size: number) {
@@ -175,9 +179,17 @@ export class Lookup<T> {
     this.#ttl = ttl;
   }
 
-  query(address: Address, options: QueryOptions = {}): Promise<T> {
+  query(address: Address, options?: QueryOptions): Promise<T> {
+    // Most look-ups: a text that is a key is a JID already, and with no options there is nothing to check.
+    if (options === undefined && typeof address === "string" && this.#ended === undefined) {
+      const entry = this.#cached(address);
+      if (entry?.plain && entry.prime === undefined && address !== this.#ownJid()) {
+        this.#stats.hits += 1;
+        return Promise.resolve(entry.value as T);
+      }
+    }
     try {
-      return this.#query(address, options);
+      return this.#query(address, options ?? {});
     } catch (error) {
       return Promise.reject(error);
     }
@@ -212,7 +224,7 @@ export class Lookup<T> {
       }
       const provided = key === jid ? this.provider?.(jid) : undefined;
       if (provided !== undefined) {
-        const entry = this.#entry(provided, true);
+        const entry = this.#entry(provided, true, true);
         this.#stats.primed += 1;
         if (!noCache) this.#cache?.set(key, entry);
         if (entry.prime === undefined) this.#stats.hits += 1;
@@ -230,7 +242,7 @@ export class Lookup<T> {
   /** Sets what the next look-up is answered with; a running request leaves nothing behind. */
   prime(address: Address, node: string | null | undefined, value: T | (() => PromiseLike<T> | T)): void {
     const key = targetKey(toJid(address), toOptionalText(node, "node"), undefined);
-    const entry = this.#entry(value, false);
+    const entry = this.#entry(value, false, !key.includes("\0"));
     this.#stats.primed += 1;
     this.#order += 1;
     const target = this.#targets.get(key);
@@ -239,7 +251,7 @@ export class Lookup<T> {
     else this.#cache.set(key, entry);
   }
 
-  #entry(value: T | (() => PromiseLike<T> | T), provided: boolean): Entry<T> {
+  #entry(value: T | (() => PromiseLike<T> | T), provided: boolean, plain: boolean): Entry<T> {
     const isFuture = typeof value === "function";
     return {
       value: isFuture ? undefined : value,
@@ -249,6 +261,7 @@ export class Lookup<T> {
       at: isFuture ? undefined : now(),
       session: this.#iq.session.numberForPrimes,
       provided,
+      plain,
     };
   }
 
@@ -297,8 +310,15 @@ export class Lookup<T> {
       from: options.from === undefined ? undefined : toJid(options.from, "from"),
       timeout: toTimeout(options.timeout ?? this.#iq.responseTimeout),
       signal,
-      own: this.#iq.client.jid?.toString(),
+      own: this.#ownJid(),
     };
+  }
+
+  /** xmpp.js puts the text together anew each time. */
+  #ownJid(): string | undefined {
+    const { jid } = this.#iq.client;
+    if (jid !== this.#own.jid) this.#own = { jid, text: jid?.toString() };
+    return this.#own.text;
   }
 
   /** Empties the cache; running requests go on, and leave nothing in it. */
@@ -487,7 +507,8 @@ export class Lookup<T> {
     if (flight.store && flight.order >= target.barrier) {
       target.barrier = flight.order;
       const session = this.#iq.session.number;
-      this.#cache?.set(key, { value: answer, prime: undefined, at: now(), session, provided: false });
+      const plain = key === target.jid;
+      this.#cache?.set(key, { value: answer, prime: undefined, at: now(), session, provided: false, plain });
     }
     resolve(answer);
     this.#kind.arrived(target.jid, target.node, answer);

@@ -2,7 +2,7 @@ import { DataForm } from "../forms/data-form.js";
 import { IsolatingEmitter } from "../services/emitter.js";
 import { show } from "../xml/jid.js";
 import { toNonEmptyText, toText } from "../xml/text.js";
-import { DiscoInfo, type Identity, toIdentity } from "./info.js";
+import { DiscoInfo, type Identity, type Source, toIdentity } from "./info.js";
 import { cutPage, type ItemPage, type PageStart } from "./item-page.js";
 import { DiscoItems, type Item } from "./items.js";
 import { NS_DISCO_INFO } from "./namespaces.js";
@@ -59,6 +59,8 @@ export class DiscoNode extends IsolatingEmitter<DiscoNodeEvents> {
   readonly #identities = new Map<string, IdentityEntry>();
   readonly #forms = new Map<string, DataForm>();
   #batches = 0;
+  /** What was told last, where it is the same for everybody; until something changes. */
+  #told: DiscoInfo | undefined;
   readonly #due = new Set<keyof DiscoNodeEvents>();
 
   /** Adds a feature. @throws Error when it is registered already or is disco#info, which is always there */
@@ -244,10 +246,30 @@ export class DiscoNode extends IsolatingEmitter<DiscoNodeEvents> {
 
   /** Like {@link toInfo}, and at once where no `iter…` method is async. @internal */
   tellInfo(request?: DiscoRequest): DiscoInfo | Promise<DiscoInfo> {
+    const source = { jid: request?.to, node: request?.node };
+    const known = this.#told;
+    if (known !== undefined && this.tellsOwnOnly()) {
+      return known.jid === source.jid && known.node === source.node ? known : known.withSource(source);
+    }
+    const told = this.#collectInfo(source, request);
+    // What does not depend on who asks is the same until it changes.
+    this.#told = told instanceof DiscoInfo && this.tellsOwnOnly() ? told : undefined;
+    return told;
+  }
+
+  /** Whether what is registered is all that is told, whoever asks. */
+  protected tellsOwnOnly(): boolean {
+    return (
+      this.iterIdentities === DiscoNode.prototype.iterIdentities &&
+      this.iterFeatures === DiscoNode.prototype.iterFeatures &&
+      this.iterForms === DiscoNode.prototype.iterForms
+    );
+  }
+
+  #collectInfo(source: Source, request: DiscoRequest | undefined): DiscoInfo | Promise<DiscoInfo> {
     const identities = collect(this.iterIdentities(request));
     const features = collect(this.iterFeatures(request));
     const forms = collect(this.iterForms(request));
-    const source = { jid: request?.to, node: request?.node };
     if (Array.isArray(identities) && Array.isArray(features) && Array.isArray(forms)) {
       return new DiscoInfo({ ...source, identities, features: withOwnFeature(features), forms });
     }
@@ -312,6 +334,7 @@ export class DiscoNode extends IsolatingEmitter<DiscoNodeEvents> {
 
   /** Tells of a change, at once or at the end of the batch; for subclasses that keep data of their own. */
   protected notify(event: keyof DiscoNodeEvents): void {
+    if (event === "infoChanged") this.#told = undefined;
     if (this.#batches > 0) this.#due.add(event);
     else this.emit(event);
   }

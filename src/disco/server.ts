@@ -8,6 +8,7 @@ import { type Entity, type IqContext, isComponent } from "../services/entity.js"
 import { adopt, onDismissal, type ServiceInstance, summonFor } from "../services/registry.js";
 import { type Address, bareJid, canonicalJid, show, toJid } from "../xml/jid.js";
 import { toNonEmptyText, toOptionalText, toText } from "../xml/text.js";
+import { AnswerWriter } from "./answer.js";
 import {
   DiscoInfo,
   hasIdentity,
@@ -90,6 +91,8 @@ export class DiscoServer extends DiscoTree implements ServiceInstance {
   readonly #blank = new DiscoTree();
   readonly #handlers = new NodeHandlers();
   readonly #cachedInfo = new LRUCache<string, DiscoInfo>({ max: MAX_CACHED });
+  readonly #answers = new AnswerWriter();
+  readonly #completed = new WeakMap<DiscoInfo, DiscoInfo>();
   readonly #handles: Disposable[];
   #policy: AnswerPolicy | undefined;
 
@@ -210,13 +213,19 @@ export class DiscoServer extends DiscoTree implements ServiceInstance {
       return info.jid === source.jid && info.node === source.node ? info : info.withSource(source);
     }
     if (identities.length === 0 && node !== undefined) throw new IqError("item-not-found");
-    return new DiscoInfo({
+    // A handler may give the same each time.
+    const known = this.#completed.get(info);
+    if (known !== undefined)
+      return known.jid === jid && known.node === node ? known : known.withSource(source);
+    const completed = new DiscoInfo({
       ...info,
       ...source,
       identities: identities.length > 0 ? identities : [this.#defaultIdentity],
       // Who answers supports it.
       features: features.includes(NS_DISCO_INFO) ? features : [NS_DISCO_INFO, ...features],
     });
+    this.#completed.set(info, completed);
+    return completed;
   }
 
   /**
@@ -468,6 +477,14 @@ export class DiscoServer extends DiscoTree implements ServiceInstance {
     return own.length > 0 ? own : [this.#defaultIdentity];
   }
 
+  protected override tellsOwnOnly(): boolean {
+    return (
+      this.iterIdentities === DiscoServer.prototype.iterIdentities &&
+      this.iterFeatures === DiscoServer.prototype.iterFeatures &&
+      this.iterForms === DiscoServer.prototype.iterForms
+    );
+  }
+
   async #tellInfo(request: DiscoRequest): Promise<DiscoInfo> {
     const tree = this.#treeOf(request.to);
     const node = tree.nodeAt(request.node);
@@ -533,7 +550,7 @@ export class DiscoServer extends DiscoTree implements ServiceInstance {
   }
 
   async #answerInfo(query: Query): Promise<Element> {
-    return (await this.getInfo(query)).toElement();
+    return this.#answers.write(await this.getInfo(query));
   }
 
   async #answerItems(query: Query, element: Element): Promise<Element> {

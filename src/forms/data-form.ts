@@ -1,6 +1,7 @@
 import xml, { type Element } from "@xmpp/xml";
 import { childElements } from "../xml/element.js";
 import { show } from "../xml/jid.js";
+import { shared } from "../xml/keep.js";
 import { toNonEmptyText, toText } from "../xml/text.js";
 
 /** The namespace of data forms (XEP-0004). */
@@ -102,7 +103,7 @@ export class DataForm {
       Object.assign(
         // What was read from XML needs no check.
         Object.create(DataForm.prototype) as DataForm,
-        arrange(typeof type === "string" && type !== "" ? type : "result", fields, multiItem),
+        arrange(typeof type === "string" && type !== "" ? shared(type) : "result", fields, multiItem),
       ),
     );
   }
@@ -165,13 +166,13 @@ function isMultiItem(init: object): boolean {
 }
 
 function parseField(element: Element): FormField {
-  const { var: name, type, label } = element.attrs;
+  const { var: name, type, label } = element.attrs as Record<string, string | undefined>;
   const values = childElements(element).filter((child) => child.is("value", NS_DATA_FORMS));
   return frozenField(
-    name,
-    type,
-    label,
-    values.map((value) => value.getText()),
+    shared(name ?? ""),
+    type === undefined ? undefined : shared(type),
+    label === undefined ? undefined : shared(label),
+    values.map((value) => shared(value.getText())),
   );
 }
 

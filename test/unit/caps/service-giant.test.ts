@@ -12,6 +12,7 @@ describe("a giant answer", () => {
 
   test("of 100,000 features that verifies is used, and shared", { timeout: 20_000 }, async () => {
     const on = await stage();
+    on.disco.limits = { features: Infinity };
     const giant = new DiscoInfo({ ...PC, features: [...PC.features, ...features] });
     const c = c115(giant);
     on.answers(TYBALT, (request) => {
@@ -29,6 +30,7 @@ describe("a giant answer", () => {
 
   test("to the hash of somebody else harms nobody", { timeout: 20_000 }, async () => {
     const on = await stage();
+    on.disco.limits = { features: Infinity };
     on.comes(TYBALT, PC);
     on.answers(TYBALT, (request) => {
       on.server.send(resultText(request, features));

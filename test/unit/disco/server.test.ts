@@ -913,3 +913,51 @@ describe("the JIDs of a component", () => {
     expect(() => disco.entity("@@@")).toThrow(/"@@@"/);
   });
 });
+
+describe("an answer that was told before", () => {
+  it("is told anew after each kind of change", async () => {
+    const { disco, ask } = await online();
+    const told = async () => {
+      const { identities, features, forms } = await infoOf(ask(INFO));
+      return [identities.length, features.length, forms.length, identities[0]?.name];
+    };
+    expect(await told()).toEqual([1, 1, 0, undefined]);
+    disco.registerFeature("a");
+    expect(await told()).toEqual([1, 2, 0, undefined]);
+    const release = disco.holdFeature("b");
+    expect(await told()).toEqual([1, 3, 0, undefined]);
+    disco.setIdentityNames("client", "bot", "Bot");
+    expect(await told()).toEqual([1, 3, 0, "Bot"]);
+    disco.registerIdentity("client", "pc", "PC");
+    expect(await told()).toEqual([2, 3, 0, "Bot"]);
+    disco.unregisterIdentity("client", "bot");
+    expect(await told()).toEqual([1, 3, 0, "PC"]);
+    disco.registerForm(new DataForm({ formType: "f" }));
+    expect(await told()).toEqual([1, 3, 1, "PC"]);
+    disco.unregisterForm("f");
+    release();
+    disco.unregisterFeature("a");
+    expect(await told()).toEqual([1, 1, 0, "PC"]);
+    disco.batch(() => disco.registerFeature("c"));
+    expect(await told()).toEqual([1, 2, 0, "PC"]);
+  });
+
+  it("is told anew where a method is put in the place of one", async () => {
+    const { disco, ask } = await online();
+    expect((await infoOf(ask(INFO))).has("a")).toBe(false);
+    disco.iterFeatures = (request) => (request?.from === PEER ? [INFO, "a"] : [INFO]);
+    expect((await infoOf(ask(INFO))).has("a")).toBe(true);
+    expect((await infoOf(ask(INFO, { from: "tybalt@capulet.lit/x" }))).has("a")).toBe(false);
+  });
+
+  it("is the same node's under another name where it is mounted twice", async () => {
+    const { disco, ask } = await online();
+    const node = there(new StaticNode());
+    disco.mountNode("a", node);
+    disco.mountNode("b", node);
+    for (const name of ["a", "b", "a"]) {
+      const reply = await ask(INFO, { node: name });
+      expect(reply.getChild("query")?.attrs["node"]).toBe(name);
+    }
+  });
+});

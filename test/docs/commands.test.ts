@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
@@ -8,7 +8,12 @@ const ROOT = new URL("../../", import.meta.url);
 const COMMAND = fileURLToPath(new URL("dist/cli/main.js", ROOT));
 const read = (path: string) => readFileSync(new URL(path, ROOT), "utf8");
 
-const PAGES = ["README.md", "CONTRIBUTING.md", "docs/README.md"];
+const files = (folder: string) => readdirSync(new URL(folder, ROOT));
+const PAGES = [
+  ...["README.md", "CONTRIBUTING.md", "docs/README.md"],
+  ...files("docs/guides").map((name) => `docs/guides/${name}`),
+  ...files("examples").map((name) => `examples/${name}/README.md`),
+];
 const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> };
 
 /** What the command line says of itself, or of a command. */

@@ -36,7 +36,7 @@ describe.each(pages.map((page) => [page.page.name, page] as const))("the snippet
   });
 });
 
-test("every page has a snippet that is run", () => {
+test("every page has a snippet that is run, but that of the command line, whose commands are", () => {
   const idle = pages.filter(({ page }) => !page.snippets.some(({ skipRun }) => skipRun === undefined));
-  expect(idle.map(({ page }) => page.name)).toEqual([]);
+  expect(idle.map(({ page }) => page.name)).toEqual(["docs/guides/command-line.md"]);
 });

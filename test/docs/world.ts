@@ -146,6 +146,7 @@ export class World {
       max: Number(text("max") ?? 100),
       after: text("after"),
       before: set.getChild("before") === undefined ? undefined : (text("before") ?? ""),
+      index: Number(text("index") ?? 0),
     });
     const [first, last] = [items[0], items.at(-1)];
     return xml(

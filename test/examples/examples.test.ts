@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { stripVTControlCharacters } from "node:util";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { KEY_LINES } from "./key-lines.ts";
 
 // The examples import the package as everybody does: from dist/, which `npm run build` makes.
 
@@ -13,52 +14,6 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const TSX = join(ROOT, "node_modules/tsx/dist/cli.mjs");
 // Each takes a few seconds, and on a busy machine many.
 const PATIENCE = 120_000;
-
-/** Lines that each example has to print; an example that is new needs an entry. */
-const KEY_LINES: Readonly<Record<string, readonly RegExp[]>> = {
-  demo: [
-    /^localhost .*server\/im/m,
-    /muc\.localhost .*conference\/text/,
-    /Letter II/,
-    /^First look: {2}\d+ questions, \d+ stanzas/m,
-    /^Second look: \d+ questions, 0 stanzas/m,
-  ],
-  component: [
-    /rooms\.localhost +“Ten thousand rooms”/,
-    /✓ 2 services of the server have rooms/,
-    /✓ 10,000 rooms listed/,
-    /“The sunny market of Venice, no\. 20”/,
-    /\d+ people, everybody may enter/,
-    /asked again, the cache answers \(0 requests/,
-  ],
-  database: [
-    /✓ its database is empty, so it fills it: 1,500 books/,
-    /remote-server-timeout/,
-    /✓ it has nothing to say and fills nothing: 1,500 books are there/,
-    /✓ every answer is the same as before/,
-  ],
-  contacts: [
-    /Balcony 2\.1 +31 /,
-    /Romeo comes on line +100 +7 +93 +7 /,
-    /with Romeo's cache +100 +8 +100 +0 /,
-    /without EntityCapsService +100 +0 +0 +100 /,
-  ],
-  "shared-cache": [
-    /Contacts asked +\d+ of 100 +\d+ of 100 +0 of 100/,
-    /Balcony 2\.2 +asked .*asked .*asked /,
-    /All others +known +known +known/,
-  ],
-  commands: [
-    /uptime +“How long are you up\?” +automation\/command-node/,
-    /✓ 2 commands/,
-    /letter +“Take a letter to Juliet”/,
-    /✓ 3 commands/,
-    /romeo +letter: forbidden/,
-    /nurse +letter: it is under her pillow/,
-    /feature +gone/,
-    /list +item-not-found/,
-  ],
-};
 
 /** Those that run on their own; the explorer is for a browser. */
 const examples = (await readdir(join(ROOT, "examples"), { withFileTypes: true }))

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import type { CapsAlgorithm } from "../../../src/caps/algorithm.ts";
 import type { Capability } from "../../../src/caps/announcements.ts";
@@ -10,6 +9,7 @@ import {
   xep0115,
   xep0390,
 } from "../../../src/index.ts";
+import { readVectors } from "../../support/vectors.ts";
 import { parse } from "../../support/xml.ts";
 import { expectNoStrays, nameOf, present, software } from "./support.ts";
 
@@ -288,9 +288,9 @@ describe("an entry of a store that is not what its key says", () => {
     expect(reads).toEqual([storeKey(pc)]);
   });
 
-  const { pairs } = JSON.parse(
-    readFileSync(new URL("../../vectors/caps115-collisions.json", import.meta.url), "utf8"),
-  ) as { pairs: { name: string; ver: { "sha-1": string }; victim: string; attacker: string }[] };
+  const { pairs } = JSON.parse(readVectors("caps115-collisions.json")) as {
+    pairs: { name: string; ver: { "sha-1": string }; victim: string; attacker: string }[];
+  };
 
   test.each(pairs)("is not believed where there is another with its hash ($name)", async (pair) => {
     const value = pair.ver["sha-1"];

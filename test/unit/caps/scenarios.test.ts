@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import xml, { type Element } from "@xmpp/xml";
 import { describe, expect, test, vi } from "vitest";
 import {
@@ -12,6 +11,7 @@ import {
   withServices,
 } from "../../../src/index.ts";
 import { MemoryServer, memoryClient } from "../../support/memory.ts";
+import { readVectors } from "../../support/vectors.ts";
 
 interface Identity {
   readonly category: string;
@@ -61,9 +61,10 @@ interface Scenario {
   readonly steps: readonly Step[];
 }
 
-const { me, scenarios } = JSON.parse(
-  readFileSync(new URL("../../vectors/caps-scenarios.json", import.meta.url), "utf8"),
-) as { me: string; scenarios: readonly Scenario[] };
+const { me, scenarios } = JSON.parse(readVectors("caps-scenarios.json")) as {
+  me: string;
+  scenarios: readonly Scenario[];
+};
 
 const TYPES = ["unavailable", "subscribe", "subscribed", "unsubscribe", "unsubscribed", "probe", "error"];
 

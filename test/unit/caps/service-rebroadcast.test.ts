@@ -1,5 +1,5 @@
 import xml, { type Element } from "@xmpp/xml";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { EntityCapsService, xep0115 } from "../../../src/index.ts";
 import {
   countsOf,
@@ -177,13 +177,13 @@ describe("when the hash changes, the last broadcast presence is sent again", () 
   test("by a timer that is gone when the service is", async () => {
     const on = await presentStage({ rebroadcastDelay: 60_000 });
     await quiet();
-    const timers = () => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
-    const before = timers();
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    onTestFinished(() => void vi.useRealTimers());
     on.self.registerFeature("urn:example:a");
     await Promise.resolve();
-    expect(timers()).toBe(before + 1);
+    expect(vi.getTimerCount()).toBe(1);
     void on.xmpp.dismiss(EntityCapsService);
-    expect(timers()).toBe(before);
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   test("also when XEP-0390 is switched off: its feature is gone", async () => {

@@ -1,9 +1,9 @@
-import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { HASH_FUNCTIONS } from "../../../src/caps/digest.js";
 import { xep0115 } from "../../../src/caps/xep0115.js";
 import { UnhashableInfo, xep0390 } from "../../../src/caps/xep0390.js";
 import { DiscoInfo } from "../../../src/disco/info.js";
+import { readVectors } from "../../support/vectors.ts";
 import { parse } from "../../support/xml.js";
 
 type Hashes = Record<string, string>;
@@ -37,11 +37,9 @@ interface Capture {
   caps390: Hashes & { error?: string };
 }
 
-const read = (file: string): string =>
-  readFileSync(new URL(`../../vectors/${file}`, import.meta.url), "utf8");
-const readJson = <T>(file: string): T => JSON.parse(read(file)) as T;
+const readJson = <T>(file: string): T => JSON.parse(readVectors(file)) as T;
 const readLines = <T>(file: string): T[] =>
-  read(file)
+  readVectors(file)
     .trim()
     .split("\n")
     .map((line) => JSON.parse(line) as T);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { IqError, IqService, IqTimeout } from "../../../src/index.ts";
+import { countListeners } from "../../support/signal.ts";
 import {
   connect,
   counting,
@@ -190,16 +191,7 @@ describe.each(KINDS)("%s, shared", (name, { xmlns }) => {
     const onWarning = (warning: unknown) => void warnings.push(warning);
     process.on("warning", onWarning);
     const { signal } = new AbortController();
-    const listeners = { added: 0, removed: 0 };
-    const { addEventListener, removeEventListener } = signal;
-    signal.addEventListener = (...args: unknown[]) => {
-      listeners.added += 1;
-      Reflect.apply(addEventListener, signal, args);
-    };
-    signal.removeEventListener = (...args: unknown[]) => {
-      listeners.removed += 1;
-      Reflect.apply(removeEventListener, signal, args);
-    };
+    const listeners = countListeners(signal);
     const asked = Array.from({ length: 50 }, () => query(stage, name, PEER, { signal }));
     stage.server.send(reply(await theRequestAt(stage.server), "shared"));
     await ends(asked);

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import xml, { type Element } from "@xmpp/xml";
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
@@ -15,6 +14,7 @@ import {
 } from "../../../src/index.ts";
 import { NS_RSM } from "../../../src/rsm/result-set.ts";
 import type { MemoryServer } from "../../support/memory.ts";
+import { readVectors } from "../../support/vectors.ts";
 import { fromWire } from "../forms/helpers.ts";
 import { allOf, askedComponent, until } from "./answering.ts";
 import { connect, expectNoStrays, present, quiet, refusal, type Stage, stoppedTimers } from "./support.ts";
@@ -55,7 +55,7 @@ interface Transcript {
 }
 
 const { me, transcripts }: { me: string; transcripts: readonly Transcript[] } = JSON.parse(
-  readFileSync(new URL("../../vectors/rsm-transcripts.json", import.meta.url), "utf8"),
+  readVectors("rsm-transcripts.json"),
 );
 
 /** The result set of a request, as texts by name; undefined where it has none. */

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import {
   DiscoInfo,
@@ -9,6 +8,7 @@ import {
   NS_DISCO_INFO,
   type XMPPError,
 } from "../../../src/index.ts";
+import { readVectors } from "../../support/vectors.ts";
 import {
   type Answer,
   type Asked,
@@ -64,8 +64,7 @@ interface Vector {
   readonly note?: string;
 }
 
-const FILE = new URL("../../vectors/disco-replies.json", import.meta.url);
-const { me, vectors } = JSON.parse(readFileSync(FILE, "utf8")) as { me: string; vectors: Vector[] };
+const { me, vectors } = JSON.parse(readVectors("disco-replies.json")) as { me: string; vectors: Vector[] };
 
 /** The text of a reply as it comes over the stream. */
 function textOf({ reply: text, replyGenerator: generator }: Vector, id: string): string {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Status } from "@xmpp/connection";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { IqService, IqTimeout, SessionLost, withServices, XMPPError } from "../../../src/index.ts";
 import { MemoryServer, memoryClient } from "../../support/memory.ts";
 import { isOpen, unhandledRejections } from "../services/support.ts";
@@ -218,11 +218,10 @@ describe("what an application does as soon as it is on line", () => {
     const party = { server, xmpp, iq: xmpp.summon(IqService) };
     await start(party);
     if (streamManagement) await streamManagementReady(party);
-    await settle();
+    await vi.waitFor(() => expect(outcomes).toEqual(["answered"]), { interval: 1 });
     await cut(party);
     await reconnect(party);
-    await settle();
-    expect(outcomes).toEqual(["answered", "answered"]);
+    await vi.waitFor(() => expect(outcomes).toEqual(["answered", "answered"]), { interval: 1 });
   });
 });
 

@@ -1,0 +1,2 @@
+// What a browser does not have, and nothing asks for there.
+export default {};

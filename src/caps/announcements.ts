@@ -1,5 +1,7 @@
 import { Element } from "@xmpp/xml";
 import { LRUCache } from "lru-cache";
+import { bareJid } from "../xml/jid.js";
+import { copied } from "../xml/keep.js";
 import { type AnnouncedHash, type CapsAlgorithm, findCaps, isAvailable } from "./algorithm.js";
 
 /** One hash that can be verified and shared, and by which algorithm. */
@@ -33,12 +35,20 @@ export class Announcements {
   readonly #kinds = new LRUCache<string, Announcement>({ max: MAX_KINDS });
   readonly #asked: LRUCache<string, Announcement>;
   readonly #unasked: LRUCache<string, Announcement>;
+  /** Who is known of an account; made when it is asked for first, which few ever do. */
+  #byAccount: Map<string, Set<string>> | undefined;
 
   /** @param algorithms in order of preference */
   constructor(algorithms: readonly CapsAlgorithm[], maxJids: number) {
     this.#algorithms = algorithms;
-    this.#asked = new LRUCache({ max: maxJids });
-    this.#unasked = new LRUCache({ max: maxJids });
+    const options = {
+      max: maxJids,
+      dispose: (_announcement: Announcement, jid: string, reason: LRUCache.DisposeReason) => {
+        if (reason !== "set") this.#unlist(jid);
+      },
+    };
+    this.#asked = new LRUCache(options);
+    this.#unasked = new LRUCache(options);
   }
 
   /** How many entities are known. */
@@ -79,7 +89,8 @@ export class Announcements {
     const announcement = this.#unasked.peek(jid);
     if (announcement === undefined) return undefined;
     this.#unasked.delete(jid);
-    this.#asked.set(detached(jid), announcement);
+    this.#asked.set(copied(jid), announcement);
+    this.#list(jid);
     return announcement;
   }
 
@@ -88,7 +99,8 @@ export class Announcements {
     const before = this.get(jid);
     const isNew = before?.text === undefined || before.text !== announcement.text;
     const known = this.#asked.has(jid) ? this.#asked : this.#unasked;
-    known.set(before === undefined ? detached(jid) : jid, isNew ? announcement : before);
+    known.set(before === undefined ? copied(jid) : jid, isNew ? announcement : before);
+    if (before === undefined) this.#list(jid);
     return isNew;
   }
 
@@ -99,12 +111,25 @@ export class Announcements {
 
   /** The known entities of an account. */
   resourcesOf(bare: string): string[] {
-    const prefix = `${bare}/`;
-    const found: string[] = [];
-    for (const known of [this.#asked, this.#unasked]) {
-      for (const jid of known.keys()) if (jid.startsWith(prefix)) found.push(jid);
+    if (this.#byAccount === undefined) {
+      this.#byAccount = new Map();
+      for (const known of [this.#asked, this.#unasked]) for (const jid of known.keys()) this.#list(jid);
     }
-    return found;
+    return [...(this.#byAccount.get(bare) ?? [])];
+  }
+
+  #list(jid: string): void {
+    if (this.#byAccount === undefined || !jid.includes("/")) return;
+    const bare = bareJid(jid);
+    const resources = this.#byAccount.get(bare);
+    if (resources !== undefined) resources.add(copied(jid));
+    else this.#byAccount.set(copied(bare), new Set([copied(jid)]));
+  }
+
+  #unlist(jid: string): void {
+    const bare = bareJid(jid);
+    const resources = this.#byAccount?.get(bare);
+    if (resources?.delete(jid) && resources.size === 0) this.#byAccount?.delete(bare);
   }
 
   /** Those who announce one of these hashes, from those who matter most on. */
@@ -117,6 +142,7 @@ export class Announcements {
   }
 
   clear(): void {
+    this.#byAccount = undefined;
     this.#asked.clear();
     this.#unasked.clear();
   }

@@ -5,6 +5,7 @@ import { childElements, languageOf } from "../xml/element.js";
 import { type Address, canonicalJid, show, toJid } from "../xml/jid.js";
 import { copied, shared } from "../xml/keep.js";
 import { toNonEmptyText, toOptionalText, toText } from "../xml/text.js";
+import { toFeatures } from "./features.js";
 import { NS_DISCO_INFO } from "./namespaces.js";
 
 /** What an entity is: a category and type of the registry, with a name for people in one language (XEP-0030 §3.1). */
@@ -92,7 +93,7 @@ export class DiscoInfo {
     this.jid = jid === undefined ? undefined : toJid(jid);
     this.node = toOptionalText(node, "node");
     this.identities = Object.freeze(identities.map(toIdentity));
-    this.features = Object.freeze(features.map((feature) => toNonEmptyText(feature, "feature")));
+    this.features = toFeatures(features);
     for (const form of forms) {
       if (!(form instanceof DataForm))
         throw new TypeError(`forms has something else than a DataForm: ${show(form)}`);
@@ -212,11 +213,16 @@ export class DiscoInfo {
 
   /** The `<query/>` that tells it. */
   toElement(): Element {
+    return this.toElementWith(this.features.map((feature) => xml("feature", { var: feature })));
+  }
+
+  /** The `<query/>` with features that are elements already. @internal */
+  toElementWith(features: readonly Element[]): Element {
     const query = xml("query", { xmlns: NS_DISCO_INFO, node: this.node, "xml:lang": this.lang });
     for (const { category, type, lang, name } of this.identities) {
       query.append(xml("identity", { category, type, "xml:lang": lang, name }));
     }
-    for (const feature of this.features) query.append(xml("feature", { var: feature }));
+    for (const feature of features) query.append(feature);
     for (const form of this.forms) query.append(form.toElement());
     return query;
   }

@@ -2,6 +2,7 @@ import { DataForm } from "../forms/data-form.js";
 import { IsolatingEmitter } from "../services/emitter.js";
 import { show } from "../xml/jid.js";
 import { toNonEmptyText, toText } from "../xml/text.js";
+import { sharedFeatures } from "./features.js";
 import { DiscoInfo, type Identity, type Source, toIdentity } from "./info.js";
 import { cutPage, type ItemPage, type PageStart } from "./item-page.js";
 import { DiscoItems, type Item } from "./items.js";
@@ -271,7 +272,12 @@ export class DiscoNode extends IsolatingEmitter<DiscoNodeEvents> {
     const features = collect(this.iterFeatures(request));
     const forms = collect(this.iterForms(request));
     if (Array.isArray(identities) && Array.isArray(features) && Array.isArray(forms)) {
-      return new DiscoInfo({ ...source, identities, features: withOwnFeature(features), forms });
+      return new DiscoInfo({
+        ...source,
+        identities,
+        features: sharedFeatures(withOwnFeature(features)),
+        forms,
+      });
     }
     return Promise.all([identities, features, forms]).then(
       ([identities, features, forms]) =>

@@ -95,6 +95,8 @@ export class DiscoServer extends DiscoTree implements ServiceInstance {
   readonly #completed = new WeakMap<DiscoInfo, DiscoInfo>();
   readonly #handles: Disposable[];
   #policy: AnswerPolicy | undefined;
+  /** xmpp.js puts the text of a JID together anew each time. */
+  #own: { readonly jid: Entity["jid"]; readonly text: string | undefined } = { jid: null, text: undefined };
 
   constructor(client: Entity, _options: Record<string, never> = {}) {
     super();
@@ -540,7 +542,13 @@ export class DiscoServer extends DiscoTree implements ServiceInstance {
   /** Off line a component's JID is known as well: its domain. */
   protected override ownJid(): string | undefined {
     const { jid, options } = this.client;
-    return canonicalJid(jid?.toString() ?? (isComponent(this.client) ? options?.domain : undefined));
+    if (jid !== this.#own.jid || jid === null) {
+      this.#own = {
+        jid,
+        text: canonicalJid(jid?.toString() ?? (isComponent(this.client) ? options?.domain : undefined)),
+      };
+    }
+    return this.#own.text;
   }
 
   /** @throws Error like {@link entity} */

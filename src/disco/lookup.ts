@@ -2,7 +2,7 @@ import xml, { type Element } from "@xmpp/xml";
 import { LRUCache } from "lru-cache";
 import { IqError, IqTimeout, MalformedResponse, type SessionLost, XMPPError } from "../iq/errors.js";
 import type { Exchange, IqService } from "../iq/iq-service.js";
-import { toTimeout, wait } from "../iq/wait.js";
+import { toTimeout, Waiters, wait } from "../iq/wait.js";
 import type { Entity } from "../services/entity.js";
 import { type Address, show, toJid } from "../xml/jid.js";
 import { toOptionalText } from "../xml/text.js";
@@ -81,21 +81,21 @@ interface Entry<T> {
 /** A primed future, started on first use. */
 interface Prime<T> {
   readonly start: () => PromiseLike<T> | T;
-  promise: Promise<T> | undefined;
-  reject: ((error: Error) => void) | undefined;
+  /** Undefined before it is started. */
+  waiters: Waiters<T> | undefined;
+  /** Why it failed. */
+  failure: { readonly error: unknown } | undefined;
 }
 
 /** One request and those who wait for it. */
 interface Flight<T> {
   readonly exchange: Exchange;
   readonly target: Target<T>;
-  readonly promise: Promise<T>;
-  readonly reject: (error: Error) => void;
+  readonly waiters: Waiters<T>;
   readonly sentAt: number;
   /** Its place in the order of all requests and primes. */
   readonly order: number;
   store: boolean;
-  waiters: number;
   settled: boolean;
 }
 
@@ -256,7 +256,7 @@ export class Lookup<T> {
     return {
       value: isFuture ? undefined : value,
       prime: isFuture
-        ? { start: value as () => PromiseLike<T> | T, promise: undefined, reject: undefined }
+        ? { start: value as () => PromiseLike<T> | T, waiters: undefined, failure: undefined }
         : undefined,
       at: isFuture ? undefined : now(),
       session: this.#iq.session.numberForPrimes,
@@ -359,19 +359,25 @@ export class Lookup<T> {
     this.#targets.clear();
     for (const flight of flights) {
       flight.settled = true;
-      flight.reject(error);
+      flight.waiters.reject(error);
       this.#iq.abandon(flight.exchange);
     }
     for (const [prime, entry] of this.#primes) {
       // What was set for the next session waits on.
-      if (this.#ended !== undefined || entry.session < this.#iq.session.number) prime.reject?.(error);
+      if (this.#ended !== undefined || entry.session < this.#iq.session.number) this.#failPrime(prime, error);
     }
   }
 
   #tell(key: string, entry: Entry<T>, timeout: number, signal: AbortSignal | undefined): Promise<T> {
-    if (entry.prime === undefined) return Promise.resolve(entry.value as T);
-    const answer = this.#started(key, entry, entry.prime);
-    return wait(answer, timeout, signal, () => new IqTimeout(undefined, timeout));
+    const { prime } = entry;
+    if (prime === undefined) return Promise.resolve(entry.value as T);
+    if (prime.failure !== undefined) return Promise.reject(prime.failure.error);
+    if (prime.waiters !== undefined) return prime.waiters.wait(timeout, signal);
+    prime.waiters = new Waiters((waited) => new IqTimeout(undefined, waited));
+    const answer = prime.waiters.wait(timeout, signal);
+    // Only now: it may ask for its own target.
+    this.#start(key, entry, prime);
+    return answer;
   }
 
   #parse(iq: Element, source: Source): T {
@@ -391,63 +397,53 @@ export class Lookup<T> {
     return undefined;
   }
 
-  #started(key: string, entry: Entry<T>, prime: Prime<T>): Promise<T> {
-    if (prime.promise !== undefined) return prime.promise;
-    let resolve!: (value: T) => void;
-    let reject!: (error: Error) => void;
-    prime.promise = new Promise<T>((onValue, onError) => {
-      resolve = onValue;
-      reject = onError;
-    });
-    prime.reject = reject;
+  #start(key: string, entry: Entry<T>, prime: Prime<T>): void {
     this.#primes.set(prime, entry);
-    prime.promise.then(
-      (value) => {
-        entry.value = value;
-        entry.prime = undefined;
-        entry.at = now();
-        this.#primes.delete(prime);
-      },
-      () => {
-        this.#primes.delete(prime);
-        if (entry.provided && this.#cache?.peek(key) === entry) this.#cache.delete(key);
-      },
-    );
-    // Only now: it may ask for its own target.
-    new Promise<T>((start) => start(prime.start())).then((value) => {
-      if (!this.#kind.is(value)) reject(new TypeError(`a primed future gave ${show(value)}`));
-      else resolve(value);
-    }, reject);
-    return prime.promise;
+    const fail = (error: unknown) => {
+      if (!this.#failPrime(prime, error)) return;
+      if (entry.provided && this.#cache?.peek(key) === entry) this.#cache.delete(key);
+    };
+    const settle = (value: T) => {
+      if (!this.#primes.has(prime)) return;
+      if (!this.#kind.is(value)) {
+        fail(new TypeError(`a primed future gave ${show(value)}`));
+        return;
+      }
+      this.#primes.delete(prime);
+      entry.value = value;
+      entry.prime = undefined;
+      entry.at = now();
+      prime.waiters?.resolve(value);
+    };
+    try {
+      Promise.resolve(prime.start()).then(settle, fail);
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  /** Returns whether it was open. */
+  #failPrime(prime: Prime<T>, error: unknown): boolean {
+    if (!this.#primes.delete(prime)) return false;
+    prime.failure = { error };
+    prime.waiters?.reject(error);
+    return true;
   }
 
   /** A request that all callers left stays joinable until its answer is overdue. */
   #isJoinable(flight: Flight<T>): boolean {
-    return flight.waiters > 0 || now() - flight.sentAt < this.#iq.responseTimeout;
+    return flight.waiters.count > 0 || now() - flight.sentAt < this.#iq.responseTimeout;
   }
 
   #join(flight: Flight<T>, timeout: number, signal: AbortSignal | undefined): Promise<T> {
-    flight.waiters += 1;
-    if (flight.waiters === 1) this.#iq.revive(flight.exchange);
-    const { exchange } = flight;
-    return wait(flight.promise, timeout, signal, () => new IqTimeout(exchange.iq, timeout)).finally(() => {
-      flight.waiters -= 1;
-      if (flight.waiters === 0 && !flight.settled) this.#iq.abandon(exchange);
-    });
+    if (flight.waiters.count === 0) this.#iq.revive(flight.exchange);
+    return flight.waiters.wait(timeout, signal);
   }
 
   #send(key: string, jid: string, node: string | undefined, from: string | undefined): Flight<T> {
     const exchange = this.#iq.open(this.#request(jid, node, from));
     this.#stats.sent += 1;
     this.#order += 1;
-    let resolve!: (answer: T) => void;
-    let reject!: (error: Error) => void;
-    const promise = new Promise<T>((onAnswer, onError) => {
-      resolve = onAnswer;
-      reject = onError;
-    });
-    // All its callers may be gone when it fails.
-    promise.catch(() => {});
     let target = this.#targets.get(key);
     if (target === undefined) {
       target = { jid, node, running: undefined, open: new Set(), barrier: 0 };
@@ -456,30 +452,25 @@ export class Lookup<T> {
     const flight: Flight<T> = {
       exchange,
       target,
-      promise,
-      reject,
+      waiters: new Waiters(
+        (timeout) => new IqTimeout(exchange.iq, timeout),
+        () => this.#iq.abandon(exchange),
+      ),
       sentAt: now(),
       order: this.#order,
       store: false,
-      waiters: 0,
       settled: false,
     };
     target.running = flight;
     target.open.add(flight);
     exchange.answer.then(
-      (iq) => this.#arrived(key, flight, iq, from, resolve),
+      (iq) => this.#arrived(key, flight, iq, from),
       (error: Error) => this.#failed(key, flight, error),
     );
     return flight;
   }
 
-  #arrived(
-    key: string,
-    flight: Flight<T>,
-    iq: Element,
-    from: string | undefined,
-    resolve: (answer: T) => void,
-  ): void {
+  #arrived(key: string, flight: Flight<T>, iq: Element, from: string | undefined): void {
     if (flight.settled) return;
     const { jid, node } = flight.target;
     let first: T;
@@ -491,31 +482,31 @@ export class Lookup<T> {
     }
     const whole = this.#kind.rest?.(first, (part) => this.fetch(jid, { node, from }, part));
     if (whole === undefined) {
-      this.#complete(key, flight, first, resolve);
+      this.#complete(key, flight, first);
       return;
     }
     whole.then(
-      (answer) => this.#complete(key, flight, answer, resolve),
+      (answer) => this.#complete(key, flight, answer),
       (error: Error) => this.#failed(key, flight, error),
     );
   }
 
-  #complete(key: string, flight: Flight<T>, answer: T, resolve: (answer: T) => void): void {
+  #complete(key: string, flight: Flight<T>, answer: T): void {
     const target = this.#settle(key, flight);
     if (target === undefined) return;
-    if (flight.waiters === 0) this.#stats.late += 1;
+    if (flight.waiters.count === 0) this.#stats.late += 1;
     if (flight.store && flight.order >= target.barrier) {
       target.barrier = flight.order;
       const session = this.#iq.session.number;
       const plain = key === target.jid;
       this.#cache?.set(key, { value: answer, prime: undefined, at: now(), session, provided: false, plain });
     }
-    resolve(answer);
+    flight.waiters.resolve(answer);
     this.#kind.arrived(target.jid, target.node, answer);
   }
 
   #failed(key: string, flight: Flight<T>, error: Error): void {
-    if (this.#settle(key, flight) !== undefined) flight.reject(error);
+    if (this.#settle(key, flight) !== undefined) flight.waiters.reject(error);
   }
 
   #settle(key: string, flight: Flight<T>): Target<T> | undefined {

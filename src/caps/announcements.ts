@@ -62,7 +62,7 @@ export class Announcements {
     const supported = this.#algorithms.filter(isSupported);
     const elements = supported.flatMap((caps) => findCaps(element, caps.xmlns) ?? []);
     if (elements.length === 0) return undefined;
-    const text = JSON.stringify(elements.map(contentOf));
+    const text = textOf(elements);
     if (text.length > MAX_LENGTH) return { text: undefined, capabilities: [] };
     const known = this.#kinds.get(text);
     if (known !== undefined) return known;
@@ -72,8 +72,9 @@ export class Announcements {
         return key === undefined ? [] : { ...rest, key, caps };
       }),
     );
-    const announcement: Announcement = { text, capabilities };
-    this.#kinds.set(text, announcement);
+    const kept = copied(text);
+    const announcement: Announcement = { text: kept, capabilities };
+    this.#kinds.set(kept, announcement);
     return announcement;
   }
 
@@ -146,6 +147,17 @@ export class Announcements {
     this.#asked.clear();
     this.#unasked.clear();
   }
+}
+
+function textOf(elements: readonly Element[]): string {
+  const [only] = elements;
+  // Most often it is one of XEP-0115 that says no more than it has to.
+  if (elements.length === 1 && only?.name === "c" && only.children.length === 0) {
+    const { hash, ver, node, xmlns, ...rest } = only.attrs as Record<string, string | undefined>;
+    // No text that came in XML has the separator in it, and the other way to write it begins with a bracket.
+    if (Object.keys(rest).length === 0) return `${hash}\0${ver}\0${node}\0${xmlns}`;
+  }
+  return JSON.stringify(elements.map(contentOf));
 }
 
 /** What a `<c/>` says. What lies deeper means nothing, and might be too deep for recursion. */

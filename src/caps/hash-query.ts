@@ -7,8 +7,8 @@ import type { Slots } from "./slots.js";
 export interface HashQueryContext {
   readonly slots: Slots;
   readonly hedgeDelay: number;
-  /** What is known already of what is announced; never rejects. */
-  recall(announcement: Announcement): Promise<DiscoInfo | undefined>;
+  /** What is known already of what is announced, at once where nothing has to be read; never rejects. */
+  recall(announcement: Announcement): DiscoInfo | Promise<DiscoInfo | undefined> | undefined;
   /** Those who announce one of these hashes. */
   announcersOf(keys: ReadonlySet<string>): Iterable<readonly [jid: string, announcement: Announcement]>;
   /** Sends a request. */
@@ -72,7 +72,7 @@ export class HashQuery {
     this.#onEnd = onEnd;
   }
 
-  /** What an entity that announces one of the hashes is and can do. */
+  /** What an entity that announces one of the hashes is and can do. Who asks handles that it rejects. */
   ask(jid: string, announcement: Announcement): Promise<DiscoInfo> {
     const waiting = this.#askers.get(jid);
     if (waiting !== undefined) return waiting.promise;
@@ -82,21 +82,29 @@ export class HashQuery {
       resolve = onInfo;
       reject = onError;
     });
-    promise.catch(() => {});
     const asker: Asker = { announcement, promise, resolve, reject, error: undefined };
     this.#askers.set(jid, asker);
-    this.#recalling += 1;
-    void this.#context.recall(announcement).then((known) => {
-      this.#recalling -= 1;
-      if (this.#askers.get(jid) === asker) {
-        const isFirst = this.#tried.size === 0 && this.#untried.size === 0;
-        this.#context.count(known !== undefined ? "hits" : isFirst ? "misses" : "aliased");
-        if (known !== undefined) this.#tell(jid, asker, known);
-        else if (this.#attempts.get(jid)?.announcement !== announcement) this.#untried.add(jid);
-      }
-      this.#advance();
-    });
+    const recalled = this.#context.recall(announcement);
+    if (recalled instanceof Promise) {
+      this.#recalling += 1;
+      void recalled.then((known) => {
+        this.#recalling -= 1;
+        this.#recalled(jid, asker, known);
+      });
+    } else {
+      this.#recalled(jid, asker, recalled);
+    }
     return promise;
+  }
+
+  #recalled(jid: string, asker: Asker, known: DiscoInfo | undefined): void {
+    if (this.#askers.get(jid) === asker) {
+      const isFirst = this.#tried.size === 0 && this.#untried.size === 0;
+      this.#context.count(known !== undefined ? "hits" : isFirst ? "misses" : "aliased");
+      if (known !== undefined) this.#tell(jid, asker, known);
+      else if (this.#attempts.get(jid)?.announcement !== asker.announcement) this.#untried.add(jid);
+    }
+    this.#advance();
   }
 
   /** An entity announces something else from now on: who asked for it is rejected with this error. */

@@ -386,20 +386,19 @@ export class EntityCapsService extends Service<EntityCapsOptions, EntityCapsEven
     return () => this.#find(jid, announcement);
   }
 
-  async #find(jid: string, first: Announcement): Promise<DiscoInfo> {
-    let announcement = first;
-    for (let changes = 0; announcement.capabilities.length > 0 && changes <= MAX_CHANGES; changes += 1) {
-      try {
-        return await this.#queryFor(announcement).ask(jid, announcement);
-      } catch (error) {
-        if (error !== CHANGED) throw error;
-      }
-      const latest = this.#announcements.get(jid);
-      if (latest === undefined) throw new IqError("recipient-unavailable");
-      announcement = latest;
-    }
+  #find(jid: string, announcement: Announcement, changes = 0): Promise<DiscoInfo> {
+    const { length } = announcement.capabilities;
     // No hash, or another one all the time.
-    return this.#disco.queryInfo(jid, { requireFresh: announcement.capabilities.length > 0 });
+    if (length === 0 || changes > MAX_CHANGES)
+      return this.#disco.queryInfo(jid, { requireFresh: length > 0 });
+    return this.#queryFor(announcement)
+      .ask(jid, announcement)
+      .catch((error: unknown) => {
+        if (error !== CHANGED) throw error;
+        const latest = this.#announcements.get(jid);
+        if (latest === undefined) throw new IqError("recipient-unavailable");
+        return this.#find(jid, latest, changes + 1);
+      });
   }
 
   /** The running look-up of a hash that is announced, or a new one. */
@@ -418,14 +417,11 @@ export class EntityCapsService extends Service<EntityCapsOptions, EntityCapsEven
     return query;
   }
 
-  async #recall({ capabilities }: Announcement): Promise<DiscoInfo | undefined> {
+  #recall({ capabilities }: Announcement): DiscoInfo | Promise<DiscoInfo | undefined> | undefined {
     // All at once, so that a store that stalls does so once.
-    for (const read of capabilities.map((capability) => this.cache.get(capability))) {
-      // Where there is no store all take the same time, so that who was asked for first is asked first.
-      const known = read instanceof Promise ? await read : read;
-      if (known !== undefined) return known;
-    }
-    return undefined;
+    const reads = capabilities.map((capability) => this.cache.get(capability));
+    const first = reads.findIndex((read) => read !== undefined);
+    return reads[first] instanceof Promise ? firstOf(reads.slice(first)) : reads[first];
   }
 
   #learn({ capabilities }: Announcement, info: DiscoInfo): Map<string, DiscoInfo> {
@@ -438,6 +434,15 @@ export class EntityCapsService extends Service<EntityCapsOptions, EntityCapsEven
     }
     return learned;
   }
+}
+
+/** The first of what is known, in order. */
+async function firstOf(reads: readonly (DiscoInfo | Promise<DiscoInfo | undefined> | undefined)[]) {
+  for (const read of reads) {
+    const known = await read;
+    if (known !== undefined) return known;
+  }
+  return undefined;
 }
 
 /** The names of hash functions to announce. @throws TypeError · RangeError */

@@ -2,7 +2,7 @@ import xml, { type Element } from "@xmpp/xml";
 import { LRUCache } from "lru-cache";
 import { IqError, IqTimeout, MalformedResponse, type SessionLost, XMPPError } from "../iq/errors.js";
 import type { Exchange, IqService } from "../iq/iq-service.js";
-import { toTimeout, Waiters, wait } from "../iq/wait.js";
+import { type Awaited, toTimeout, Waiters, wait } from "../iq/wait.js";
 import type { Entity } from "../services/entity.js";
 import { type Address, show, toJid } from "../xml/jid.js";
 import { toOptionalText } from "../xml/text.js";
@@ -373,7 +373,7 @@ export class Lookup<T> {
     if (prime === undefined) return Promise.resolve(entry.value as T);
     if (prime.failure !== undefined) return Promise.reject(prime.failure.error);
     if (prime.waiters !== undefined) return prime.waiters.wait(timeout, signal);
-    prime.waiters = new Waiters((waited) => new IqTimeout(undefined, waited));
+    prime.waiters = new Waiters(PRIMED);
     const answer = prime.waiters.wait(timeout, signal);
     // Only now: it may ask for its own target.
     this.#start(key, entry, prime);
@@ -452,10 +452,10 @@ export class Lookup<T> {
     const flight: Flight<T> = {
       exchange,
       target,
-      waiters: new Waiters(
-        (timeout) => new IqTimeout(exchange.iq, timeout),
-        () => this.#iq.abandon(exchange),
-      ),
+      waiters: new Waiters({
+        timedOut: (timeout) => new IqTimeout(exchange.iq, timeout),
+        deserted: () => this.#iq.abandon(exchange),
+      }),
       sentAt: now(),
       order: this.#order,
       store: false,
@@ -534,6 +534,12 @@ export class Lookup<T> {
     });
   }
 }
+
+/** There is no request that nobody wants any more. */
+const PRIMED: Awaited = {
+  timedOut: (timeout) => new IqTimeout(undefined, timeout),
+  deserted: () => {},
+};
 
 function noServer(): IqError {
   return new IqError("service-unavailable", { text: "no DiscoServer is summoned" });

@@ -85,38 +85,92 @@ export function wait<T>(
   });
 }
 
-/** One of those who wait for the same. */
-interface Waiter<T> {
-  readonly resolve: (value: T) => void;
-  readonly reject: (error: unknown) => void;
-  /** Takes the listener off its signal. */
-  release: (() => void) | undefined;
-  gone: boolean;
+/** What is waited for, as far as those who wait are concerned. */
+export interface Awaited {
+  /** What somebody is told who has waited for so many milliseconds in vain. */
+  timedOut(timeout: number): Error;
+  /** The last who waits has given up. */
+  deserted(): void;
 }
 
-/** Those who came in one turn and wait equally long. */
-interface Group<T> {
+/** Those who came in one turn and wait equally long, for whatever it is: they share a timer. */
+interface Group {
   readonly timeout: number;
-  readonly waiters: Waiter<T>[];
+  readonly waiters: { expire(): void }[];
+  count: number;
   timer: ReturnType<typeof setTimeout> | undefined;
 }
 
-/**
- * Many callers who wait for one thing, each with a timeout and signal of its own.
- *
- * A promise each is all they cost: those who come in the same turn share a timer.
- */
+let latest: Group | undefined;
+
+function groupFor(timeout: number): Group {
+  if (latest?.timeout === timeout) return latest;
+  const group: Group = { timeout, waiters: [], count: 0, timer: undefined };
+  group.timer = setTimeout(
+    () => {
+      for (const waiter of group.waiters) waiter.expire();
+    },
+    Math.min(timeout, MAX_DELAY),
+  );
+  latest = group;
+  // Who comes later waits until later.
+  queueMicrotask(() => {
+    if (latest === group) latest = undefined;
+  });
+  return group;
+}
+
+/** One of those who wait. */
+class Waiter<T> {
+  readonly resolve: (value: T) => void;
+  readonly reject: (error: unknown) => void;
+  readonly waiters: Waiters<T>;
+  readonly group: Group;
+  /** Takes the listener off its signal. */
+  release: (() => void) | undefined;
+  isOver = false;
+
+  constructor(
+    resolve: (value: T) => void,
+    reject: (error: unknown) => void,
+    waiters: Waiters<T>,
+    group: Group,
+  ) {
+    this.resolve = resolve;
+    this.reject = reject;
+    this.waiters = waiters;
+    this.group = group;
+    group.waiters.push(this);
+    group.count += 1;
+  }
+
+  /** Returns whether it waited yet. */
+  end(): boolean {
+    if (this.isOver) return false;
+    this.isOver = true;
+    this.release?.();
+    this.group.count -= 1;
+    if (this.group.count === 0) {
+      clearTimeout(this.group.timer);
+      if (latest === this.group) latest = undefined;
+    }
+    return true;
+  }
+
+  expire(): void {
+    if (this.end()) this.waiters.leave(this, this.waiters.awaited.timedOut(this.group.timeout));
+  }
+}
+
+/** Many callers who wait for one thing, each with a timeout and signal of its own: a promise is all that one costs. */
 export class Waiters<T> {
-  readonly #groups = new Set<Group<T>>();
-  readonly #timedOut: (timeout: number) => Error;
-  readonly #onDeserted: () => void;
-  #latest: Group<T> | undefined;
+  /** @internal */
+  readonly awaited: Awaited;
+  readonly #waiters: Waiter<T>[] = [];
   #count = 0;
 
-  /** @param onDeserted is called when the last who waits has given up */
-  constructor(timedOut: (timeout: number) => Error, onDeserted: () => void = () => {}) {
-    this.#timedOut = timedOut;
-    this.#onDeserted = onDeserted;
+  constructor(awaited: Awaited) {
+    this.awaited = awaited;
   }
 
   /** How many wait. */
@@ -131,78 +185,37 @@ export class Waiters<T> {
         reject(signal.reason);
         return;
       }
-      const waiter: Waiter<T> = { resolve, reject, release: undefined, gone: false };
-      this.#groupFor(timeout).waiters.push(waiter);
+      const waiter = new Waiter(resolve, reject, this, groupFor(timeout));
+      this.#waiters.push(waiter);
       this.#count += 1;
       if (signal === undefined) return;
       waiter.release = onAbort(signal, () => {
-        waiter.gone = true;
-        waiter.release?.();
-        reject(signal.reason);
-        this.#left(1);
+        if (waiter.end()) this.leave(waiter, signal.reason);
       });
     });
   }
 
   /** Ends all waits. */
   resolve(value: T): void {
-    for (const waiter of this.#end()) waiter.resolve(value);
+    for (const waiter of this.#end()) if (waiter.end()) waiter.resolve(value);
   }
 
   /** Ends all waits. */
   reject(error: unknown): void {
-    for (const waiter of this.#end()) waiter.reject(error);
+    for (const waiter of this.#end()) if (waiter.end()) waiter.reject(error);
   }
 
-  #groupFor(timeout: number): Group<T> {
-    if (this.#latest?.timeout === timeout) return this.#latest;
-    const group: Group<T> = { timeout, waiters: [], timer: undefined };
-    group.timer = setTimeout(() => this.#expire(group), Math.min(timeout, MAX_DELAY));
-    this.#groups.add(group);
-    this.#latest = group;
-    // Who comes later waits until later.
-    queueMicrotask(() => {
-      if (this.#latest === group) this.#latest = undefined;
-    });
-    return group;
-  }
-
-  #expire(group: Group<T>): void {
-    this.#groups.delete(group);
-    const left = staying(group);
-    for (const waiter of left) waiter.reject(this.#timedOut(group.timeout));
-    this.#left(left.length);
-  }
-
-  #left(count: number): void {
-    if (count === 0) return;
-    this.#count -= count;
+  /** One has given up. @internal */
+  leave(waiter: Waiter<T>, reason: unknown): void {
+    waiter.reject(reason);
+    this.#count -= 1;
     if (this.#count > 0) return;
-    for (const { timer } of this.#groups) clearTimeout(timer);
-    this.#groups.clear();
-    this.#latest = undefined;
-    this.#onDeserted();
+    this.#waiters.length = 0;
+    this.awaited.deserted();
   }
 
   #end(): Waiter<T>[] {
-    const all: Waiter<T>[] = [];
-    for (const group of this.#groups) {
-      clearTimeout(group.timer);
-      for (const waiter of staying(group)) all.push(waiter);
-    }
-    this.#groups.clear();
-    this.#latest = undefined;
     this.#count = 0;
-    return all;
+    return this.#waiters.splice(0);
   }
-}
-
-/** Those of a group who wait yet; their waits are over. */
-function staying<T>({ waiters }: Group<T>): Waiter<T>[] {
-  const left = waiters.filter((waiter) => !waiter.gone);
-  for (const waiter of left) {
-    waiter.gone = true;
-    waiter.release?.();
-  }
-  return left;
 }

@@ -76,6 +76,7 @@ export default defineConfig({
         test: {
           name,
           include: [`test/${name}/**/*.test.ts`],
+          globalSetup: name === "package" ? ["test/package/setup.ts"] : [],
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },

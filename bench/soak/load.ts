@@ -24,12 +24,14 @@ import { Programs } from "./programs.ts";
 /** How many contacts the component plays, and how many items it has. */
 const CONTACTS = 2_000;
 const ITEMS = 300;
-const WORKERS = 24;
+const WORKERS = 48;
 const PEERS = 4;
 /** Presences that are sent every so many milliseconds. */
 const PRESENCES = 20;
 const PRESENCE_PAUSE = 20;
 const CUT_PAUSE = 15_000;
+const ACK_PAUSE = 250;
+const NS_SM = "urn:xmpp:sm:3";
 /** Fewer than what is asked, so that all of it is in motion. */
 const INFO_CACHE = 2_000;
 const CAPS_CACHE = 1_000;
@@ -43,8 +45,8 @@ export interface Counts {
   readonly asked: Record<string, number>;
   /** Look-ups that failed, by the name of the error and its condition. */
   readonly failed: Record<string, number>;
-  /** Answers that were not what they should be. */
-  wrong: number;
+  /** Answers that were not what they should be, by kind. */
+  readonly wrong: Record<string, number>;
   presences: number;
   /** What the client was asked by others and answered. */
   told: number;
@@ -58,7 +60,7 @@ export class Load implements AsyncDisposable {
   readonly counts: Counts = {
     asked: {},
     failed: {},
-    wrong: 0,
+    wrong: {},
     presences: 0,
     told: 0,
     cuts: 0,
@@ -163,6 +165,7 @@ export class Load implements AsyncDisposable {
       () => this.#sendPresences(),
       () => this.#change(),
       () => this.#cut(),
+      () => this.#acknowledge(),
     ];
     for (const task of tasks) {
       const loop = async () => {
@@ -224,16 +227,16 @@ export class Load implements AsyncDisposable {
   async #ask(): Promise<void> {
     const [kind, act] = this.#pick();
     try {
-      if (!(await act())) this.counts.wrong += 1;
+      if (!(await act())) count(this.counts.wrong, kind);
     } catch (error) {
       const failure = error instanceof IqError ? `IqError ${error.condition}` : String(Object(error).name);
-      this.counts.failed[failure] = (this.counts.failed[failure] ?? 0) + 1;
+      count(this.counts.failed, failure);
       // Only what a network or a peer may do; all else is a mistake of this program or the package.
       if (!(error instanceof XMPPError) && !this.#isEnd(error)) throw error;
       // Off line nothing takes any time.
       if (this.client.status !== "online") await sleep(10);
     }
-    this.counts.asked[kind] = (this.counts.asked[kind] ?? 0) + 1;
+    count(this.counts.asked, kind);
   }
 
   #isEnd(error: unknown): boolean {
@@ -278,10 +281,7 @@ export class Load implements AsyncDisposable {
       return ["items", async () => (await query()).length === ITEMS];
     }
     if (dice < 78) {
-      return [
-        "a domain's services",
-        async () => (await disco.findServices({ feature: "urn:soak" })).length === 1,
-      ];
+      return ["a domain's services", () => this.#find()];
     }
     if (dice < 80) {
       return ["a walk", () => this.#walk()];
@@ -324,6 +324,16 @@ export class Load implements AsyncDisposable {
     return index === Math.min(last, ITEMS);
   }
 
+  async #find(): Promise<boolean> {
+    let failure: Error | undefined;
+    const onError = (_jid: string, error: Error) => {
+      failure ??= error;
+    };
+    const found = await this.disco.findServices({ feature: "urn:soak" }, { onError });
+    if (failure !== undefined) throw failure;
+    return found.length === 1;
+  }
+
   async #walk(): Promise<boolean> {
     const found = new Set<string>();
     for await (const { jid, error } of this.disco.walk("localhost", { depth: 1 })) {
@@ -346,7 +356,7 @@ export class Load implements AsyncDisposable {
         disco.queryItems(jid, { node: "list", requireFresh: this.#random.happens(0.1) }),
       ]);
       const isRight = made.name() === node && info.has("urn:soak:always") && list.items.length === 200;
-      if (!isRight) this.counts.wrong += 1;
+      if (!isRight) count(this.counts.wrong, "asked by others");
     } catch (error) {
       // It may have a new session since, and its JID be nobody's.
       if (!(error instanceof XMPPError)) throw error;
@@ -366,7 +376,7 @@ export class Load implements AsyncDisposable {
         if (random.happens(0.3)) this.#programs.change(index, random);
         return xml("presence", { from, to }, ...this.#programs.announce(index));
       });
-      await this.#component.sendMany(stanzas).catch(() => {});
+      await Promise.all(stanzas.map((stanza) => this.#component.send(stanza)));
       this.counts.presences += stanzas.length;
     }
     await sleep(PRESENCE_PAUSE);
@@ -391,6 +401,17 @@ export class Load implements AsyncDisposable {
     await sleep(200);
   }
 
+  /**
+   * xmpp.js keeps each stanza until the server has acknowledged it, and asks for that when nothing was sent for 250 ms:
+   * never, under such a load.
+   */
+  async #acknowledge(): Promise<void> {
+    await sleep(ACK_PAUSE);
+    for (const xmpp of [this.client, ...this.#peers]) {
+      if (xmpp.status === "online") await xmpp.send(xml("r", { xmlns: NS_SM })).catch(() => {});
+    }
+  }
+
   /** The network fails in turns: the stream resumes; the client begins a new session; a peer does. */
   async #cut(): Promise<void> {
     await sleep(CUT_PAUSE, undefined, { signal: this.#end.signal }).catch(() => {});
@@ -405,6 +426,10 @@ export class Load implements AsyncDisposable {
         .disconnect()
         .catch(() => {});
   }
+}
+
+function count(record: Record<string, number>, key: string): void {
+  record[key] = (record[key] ?? 0) + 1;
 }
 
 async function endAll(parts: readonly AsyncDisposable[]): Promise<void> {

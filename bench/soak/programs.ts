@@ -1,5 +1,5 @@
 import type { Element } from "@xmpp/xml";
-import { DataForm, DiscoInfo, xep0115, xep0390 } from "../../src/index.ts";
+import { DataForm, DiscoInfo, NS_DISCO_INFO, xep0115, xep0390 } from "../../src/index.ts";
 import type { Random } from "../../test/support/random.ts";
 
 const NODE = "https://soak.example/";
@@ -72,6 +72,7 @@ function make(number: number): Version {
   const info = new DiscoInfo({
     identities: [{ category: "client", type: "pc", name: `Soak ${number}` }],
     features: [
+      NS_DISCO_INFO,
       "urn:soak",
       ...Array.from({ length: 20 }, (_, index) => `urn:soak:${(number * 7 + index) % 300}`),
     ],

@@ -152,6 +152,32 @@ export function isCharacterData(text: string, separators = 0): boolean {
   return found === separators && (!SUSPICIOUS.test(text) || !NOT_IN_XML.test(text));
 }
 
+// No separator of a hash, nothing that XML cannot carry or parsers change, and nothing that sorts otherwise by octet.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const UNUSUAL = /[\x00-\x1f<\ud800-\udfff\ufffe\uffff]/;
+
+const plain = new WeakMap<DiscoInfo, boolean>();
+
+/** Whether all texts that hashes cover are such that they need no further check; found out once. */
+export function isPlain(info: DiscoInfo): boolean {
+  let known = plain.get(info);
+  if (known === undefined) {
+    known = !UNUSUAL.test(textOf(info));
+    plain.set(info, known);
+  }
+  return known;
+}
+
+function textOf({ identities, features, forms, lang = "" }: DiscoInfo): string {
+  let text = lang + features.join("");
+  for (const { category, type, lang = "", name = "" } of identities) text += category + type + lang + name;
+  for (const form of forms) {
+    text += form.formType ?? "";
+    for (const { var: name, values } of form.fields) text += name + values.join("");
+  }
+  return text;
+}
+
 /**
  * Which of the rules against repetition an information breaks (XEP-0115 §5.4, 3.3 to 3.5), if any.
  *

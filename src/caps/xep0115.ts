@@ -14,6 +14,7 @@ import {
   fromOctetKey,
   isAvailable,
   isCharacterData,
+  isPlain,
   octetKey,
   repetition,
   SURROGATE,
@@ -147,13 +148,14 @@ export const xep0115 = Object.freeze({
 
 function flawOf(info: DiscoInfo, text: string): Flaw | undefined {
   if (info.incomplete) return "incomplete";
-  if (!isCharacterData(text)) return "invalid-character";
+  if (!isPlain(info) && !isCharacterData(text)) return "invalid-character";
   return repetition(info);
 }
 
 /** The string S, and whether a part has the separator in it. */
 function compose(info: DiscoInfo): { text: string; escaped: boolean } {
   const { text, parts } = join(info, asItIs);
+  if (isPlain(info)) return { text, escaped: false };
   const escaped = count(text, SEPARATOR) !== parts;
   return { text: escaped || SURROGATE.test(text) ? fromOctetKey(join(info, exact).text) : text, escaped };
 }

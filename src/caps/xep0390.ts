@@ -13,6 +13,7 @@ import {
   fromOctetKey,
   isAvailable,
   isCharacterData,
+  isPlain,
   octetKey,
   repetition,
   SEPARATORS,
@@ -216,6 +217,7 @@ function compose(info: DiscoInfo, lang: string | undefined): string | { flaw: Fl
     if (flaw !== undefined) return { flaw };
   }
   const { text, separators } = join(info, lang, false);
+  if (isPlain(info)) return text;
   if (!isCharacterData(text, separators)) return { flaw: "invalid-character" };
   return DELICATE.test(text) ? join(info, lang, true).text : text;
 }

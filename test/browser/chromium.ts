@@ -15,17 +15,18 @@ export const CHROMIUM_ARGS: readonly string[] = [
   "--disable-sync",
 ];
 
-/** @throws Error with the command to install it, when Chromium is missing. */
-export function launchChromium(): Promise<Browser> {
+/**
+ * Starts Chromium, with more arguments where given.
+ *
+ * @throws Error with the command to install it, when Chromium is missing.
+ */
+export function launchChromium(args: readonly string[] = []): Promise<Browser> {
   if (!existsSync(CHROMIUM)) {
     throw new Error(
       `Chromium is not installed at ${CHROMIUM}: sudo apt-get install chromium, or set CHROMIUM to where it is`,
     );
   }
-  return chromium.launch({
-    executablePath: CHROMIUM,
-    args: [...CHROMIUM_ARGS],
-  });
+  return chromium.launch({ executablePath: CHROMIUM, args: [...CHROMIUM_ARGS, ...args] });
 }
 
 /** A page of its own, and what went wrong in it. */

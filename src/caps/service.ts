@@ -426,11 +426,14 @@ export class EntityCapsService extends Service<EntityCapsOptions, EntityCapsEven
 
   #learn({ capabilities }: Announcement, info: DiscoInfo): Map<string, DiscoInfo> {
     const learned = new Map<string, DiscoInfo>();
+    const kept = new Map<DiscoInfo, DiscoInfo>();
     for (const capability of capabilities) {
       const vouched = capability.caps.vouched(info, capability.value, capability.algorithm);
       if (vouched === undefined) continue;
-      learned.set(capability.key, vouched);
-      this.cache.set(capability, vouched);
+      const own = kept.get(vouched) ?? vouched.kept();
+      kept.set(vouched, own);
+      learned.set(capability.key, own);
+      this.cache.set(capability, own);
     }
     return learned;
   }

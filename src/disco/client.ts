@@ -79,6 +79,7 @@ export class DiscoClient extends Service<DiscoClientOptions, DiscoClientEvents> 
       {
         xmlns: NS_DISCO_INFO,
         parse: (element, source) => checkInfo(DiscoInfo.fromElement(element, source), this.#limits, element),
+        keep: (info) => info.kept(),
         is: (value) => value instanceof DiscoInfo,
         arrived: (jid, node, info) => this.emit("info", jid, node, info),
       },

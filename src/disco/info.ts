@@ -177,7 +177,7 @@ export class DiscoInfo {
         inherits && attrs.xmlns === undefined && !child.name.includes(":") ? NS_DISCO_INFO : child.getNS();
       const name = child.getName();
       if (own === NS_DISCO_INFO && name === "feature") {
-        if (attrs.var) features.push(shared(attrs.var));
+        if (attrs.var) features.push(attrs.var);
         else incomplete = true;
         hasMore ||= child.children.length > 0 || hasOther(attrs, FEATURE_ATTRIBUTES);
       } else if (own === NS_DISCO_INFO && name === "identity") {
@@ -272,6 +272,31 @@ export class DiscoInfo {
     });
   }
 
+  /** The same information to be kept for long: it keeps nothing alive of what it was read from. @internal */
+  kept(): DiscoInfo {
+    const info = restore(
+      {
+        ...this,
+        node: this.node === undefined ? undefined : copied(this.node),
+        identities: this.identities.map(({ category, type, lang, name }) =>
+          Object.freeze({
+            category: shared(category),
+            type: shared(type),
+            ...(lang === undefined ? {} : { lang: shared(lang) }),
+            ...(name === undefined ? {} : { name: copied(name) }),
+          }),
+        ),
+        features: this.features.map(shared),
+        forms: this.forms.map((form) => form.kept()),
+        lang: this.lang === undefined ? undefined : shared(this.lang),
+      },
+      Object.getPrototypeOf(this) as DiscoInfo,
+    );
+    const element = keptElements.get(this);
+    if (element !== undefined) keptElements.set(info, element);
+    return info;
+  }
+
   /** The same information as another entity's or node's. */
   withSource(source: Source): DiscoInfo {
     const info = restore(
@@ -335,10 +360,10 @@ function isPlainForm(form: Element): boolean {
 function parseIdentity(attrs: Record<string, string | undefined>): Identity {
   const { category = "", type = "", name, "xml:lang": lang } = attrs;
   return Object.freeze({
-    category: shared(category),
-    type: shared(type),
-    ...(lang === undefined ? {} : { lang: shared(lang) }),
-    ...(name === undefined ? {} : { name: copied(name) }),
+    category,
+    type,
+    ...(lang === undefined ? {} : { lang }),
+    ...(name === undefined ? {} : { name }),
   });
 }
 

@@ -58,6 +58,8 @@ export interface Kind<T> {
   parse(element: Element, source: Source): T;
   /** Asks for the rest of an answer that says it is a part; undefined where it is whole. */
   rest?(first: T, ask: (part: Element) => Promise<T>): Promise<T> | undefined;
+  /** The answer as it is to be kept for long. */
+  keep?(answer: T): T;
   /** Whether a primed future gave what it should. */
   is(value: unknown): value is T;
   arrived(jid: string, node: string | undefined, answer: T): void;
@@ -491,9 +493,10 @@ export class Lookup<T> {
     );
   }
 
-  #complete(key: string, flight: Flight<T>, answer: T): void {
+  #complete(key: string, flight: Flight<T>, given: T): void {
     const target = this.#settle(key, flight);
     if (target === undefined) return;
+    const answer = flight.store ? (this.#kind.keep?.(given) ?? given) : given;
     if (flight.waiters.count === 0) this.#stats.late += 1;
     if (flight.store && flight.order >= target.barrier) {
       target.barrier = flight.order;

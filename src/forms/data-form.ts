@@ -103,9 +103,28 @@ export class DataForm {
       Object.assign(
         // What was read from XML needs no check.
         Object.create(DataForm.prototype) as DataForm,
-        arrange(typeof type === "string" && type !== "" ? shared(type) : "result", fields, multiItem),
+        arrange(typeof type === "string" && type !== "" ? type : "result", fields, multiItem),
       ),
     );
+  }
+
+  /** The same form to be kept for long: it keeps nothing alive of what it was read from. @internal */
+  kept(): DataForm {
+    const fields = this.fields.map(({ var: name, type, label, values }) =>
+      frozenField(
+        shared(name),
+        type === undefined ? undefined : shared(type),
+        label === undefined ? undefined : shared(label),
+        values.map(shared),
+      ),
+    );
+    const parts = {
+      type: shared(this.type),
+      formType: this.formType === undefined ? undefined : shared(this.formType),
+      fields: Object.freeze(fields),
+      multiItem: this.multiItem,
+    };
+    return Object.freeze(Object.assign(Object.create(DataForm.prototype) as DataForm, parts));
   }
 
   /** The `<x xmlns="jabber:x:data"/>` that carries the form. */
@@ -169,10 +188,10 @@ function parseField(element: Element): FormField {
   const { var: name, type, label } = element.attrs as Record<string, string | undefined>;
   const values = childElements(element).filter((child) => child.is("value", NS_DATA_FORMS));
   return frozenField(
-    shared(name ?? ""),
-    type === undefined ? undefined : shared(type),
-    label === undefined ? undefined : shared(label),
-    values.map((value) => shared(value.getText())),
+    name ?? "",
+    type,
+    label,
+    values.map((value) => value.getText()),
   );
 }
 

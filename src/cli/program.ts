@@ -80,7 +80,7 @@ export function createProgram(version: string, signal: AbortSignal): Command {
         throw new Failure(
           EXIT.usage,
           "it is not clear what to find",
-          "Give --feature, --category or --type. What there is at all: xmpp-disco tree",
+          "Give --feature, --category or --type. What there is at all: xmpp-disco tree <domain>",
         );
       }
       return run((session) => find(session, domain, wanted));

@@ -19,7 +19,7 @@ export abstract class XMPPError extends Error {
 /** No answer came in time. The answer may come yet: it is cached then, and told by events. */
 export class IqTimeout extends XMPPError {
   override readonly name = "IqTimeout";
-  /** The `<iq/>` that was sent; undefined where a primed future was waited for. */
+  /** The `<iq/>` that was sent; undefined where a primed future, or a look-up by a capability hash, was waited for. */
   readonly request: Element | undefined;
   /** How long was waited, in milliseconds. */
   readonly timeout: number;

@@ -53,9 +53,17 @@ interface Parsed {
   readonly features: readonly string[];
   readonly forms: readonly DataForm[];
   readonly lang: string | undefined;
-  readonly incomplete: boolean;
-  readonly foreign: boolean;
+  readonly [PARSED]: true;
 }
+
+/** Marks parts that need no check. */
+const PARSED = Symbol("parsed");
+
+/** Those where something without a required attribute was left out. */
+const incomplete = new WeakSet<DiscoInfo>();
+
+/** Those where children that disco#info does not define were left out. */
+const foreign = new WeakSet<DiscoInfo>();
 
 /** Those elements that say more than is read of them. The others are not kept: they are ten times the size. */
 const keptElements = new WeakMap<DiscoInfo, Element>();
@@ -82,13 +90,19 @@ export class DiscoInfo {
   readonly forms: readonly DataForm[];
   /** The `xml:lang` around the identities, which those without one of their own inherit. */
   readonly lang: string | undefined;
-  /** Whether something without a required attribute was left out. @internal */
-  readonly incomplete: boolean;
-  /** Whether there were children that disco#info does not define; they were left out. @internal */
-  readonly foreign: boolean;
 
   /** @throws TypeError when a part is not what it should be, or not text that XML can carry */
   constructor(init: DiscoInfoInit) {
+    if (isParsed(init)) {
+      this.jid = init.jid;
+      this.node = init.node;
+      this.identities = Object.freeze(init.identities);
+      this.features = Object.freeze(init.features);
+      this.forms = Object.freeze(init.forms);
+      this.lang = init.lang;
+      Object.freeze(this);
+      return;
+    }
     const { jid, node, identities = [], features = [], forms = [] } = init;
     this.jid = jid === undefined ? undefined : toJid(jid);
     this.node = toOptionalText(node, "node");
@@ -100,9 +114,17 @@ export class DiscoInfo {
     }
     this.forms = Object.freeze([...forms]);
     this.lang = toOptionalText(init.lang, "lang");
-    this.incomplete = false;
-    this.foreign = false;
     Object.freeze(this);
+  }
+
+  /** Whether something without a required attribute was left out. @internal */
+  get incomplete(): boolean {
+    return incomplete.has(this);
+  }
+
+  /** Whether there were children that disco#info does not define; they were left out. @internal */
+  get foreign(): boolean {
+    return foreign.has(this);
   }
 
   /**
@@ -165,8 +187,8 @@ export class DiscoInfo {
     const identities: Identity[] = [];
     const features: string[] = [];
     const forms: DataForm[] = [];
-    let incomplete = false;
-    let foreign = false;
+    let isIncomplete = false;
+    let isForeign = false;
     let hasMore = hasOther(query.attrs, QUERY_ATTRIBUTES);
     // The common case, where a child's namespace need not be looked up: no prefixes.
     const inherits = query.name === "query";
@@ -178,36 +200,34 @@ export class DiscoInfo {
       const name = child.getName();
       if (own === NS_DISCO_INFO && name === "feature") {
         if (attrs.var) features.push(attrs.var);
-        else incomplete = true;
+        else isIncomplete = true;
         hasMore ||= child.children.length > 0 || hasOther(attrs, FEATURE_ATTRIBUTES);
       } else if (own === NS_DISCO_INFO && name === "identity") {
         if (attrs.category && attrs.type) identities.push(parseIdentity(attrs));
-        else incomplete = true;
+        else isIncomplete = true;
         hasMore ||= child.children.length > 0 || hasOther(attrs, IDENTITY_ATTRIBUTES);
       } else if (own === NS_DATA_FORMS && name === "x") {
         forms.push(DataForm.fromElement(child));
         hasMore ||= !isPlainForm(child);
       } else {
-        foreign = true;
+        isForeign = true;
       }
     }
     const ownNode = query.attrs.node || undefined;
     const node = toOptionalText(source.node, "node") ?? ownNode;
-    const info = restore(
-      {
-        jid: sourceJid(element, source),
-        node,
-        identities,
-        features,
-        forms,
-        // An empty one says that there is none.
-        lang: languageOf(query) || undefined,
-        incomplete,
-        foreign,
-      },
-      RECEIVED,
-    );
-    if (hasMore || foreign || incomplete || node !== ownNode) keptElements.set(info, query);
+    const info = new ReceivedInfo({
+      jid: sourceJid(element, source),
+      node,
+      identities,
+      features,
+      forms,
+      // An empty one says that there is none.
+      lang: languageOf(query) || undefined,
+      [PARSED]: true,
+    } as Parsed);
+    if (isIncomplete) incomplete.add(info);
+    if (isForeign) foreign.add(info);
+    if (hasMore || isForeign || isIncomplete || node !== ownNode) keptElements.set(info, query);
     return info;
   }
 
@@ -274,60 +294,55 @@ export class DiscoInfo {
 
   /** The same information to be kept for long: it keeps nothing alive of what it was read from. @internal */
   kept(): DiscoInfo {
-    const info = restore(
-      {
-        ...this,
-        node: this.node === undefined ? undefined : copied(this.node),
-        identities: this.identities.map(({ category, type, lang, name }) =>
-          Object.freeze({
-            category: shared(category),
-            type: shared(type),
-            ...(lang === undefined ? {} : { lang: shared(lang) }),
-            ...(name === undefined ? {} : { name: copied(name) }),
-          }),
-        ),
-        features: this.features.map(shared),
-        forms: this.forms.map((form) => form.kept()),
-        lang: this.lang === undefined ? undefined : shared(this.lang),
-      },
-      Object.getPrototypeOf(this) as DiscoInfo,
-    );
-    const element = keptElements.get(this);
-    if (element !== undefined) keptElements.set(info, element);
-    return info;
+    return this.#copy({
+      ...this,
+      node: this.node === undefined ? undefined : copied(this.node),
+      identities: this.identities.map(({ category, type, lang, name }) =>
+        Object.freeze({
+          category: shared(category),
+          type: shared(type),
+          ...(lang === undefined ? {} : { lang: shared(lang) }),
+          ...(name === undefined ? {} : { name: copied(name) }),
+        }),
+      ),
+      features: this.features.map(shared),
+      forms: this.forms.map((form) => form.kept()),
+      lang: this.lang === undefined ? undefined : shared(this.lang),
+    });
   }
 
   /** The same information as another entity's or node's. */
   withSource(source: Source): DiscoInfo {
-    const info = restore(
-      {
-        ...this,
-        jid: source.jid === undefined ? undefined : toJid(source.jid),
-        node: toOptionalText(source.node, "node"),
-      },
-      Object.getPrototypeOf(this) as DiscoInfo,
-    );
+    return this.#copy({
+      ...this,
+      jid: source.jid === undefined ? undefined : toJid(source.jid),
+      node: toOptionalText(source.node, "node"),
+    });
+  }
+
+  #copy(parts: Omit<Parsed, typeof PARSED>): DiscoInfo {
+    const parsed: Parsed = { ...parts, [PARSED]: true };
+    const info = this instanceof ReceivedInfo ? new ReceivedInfo(parsed) : new DiscoInfo(parsed);
+    if (this.incomplete) incomplete.add(info);
+    if (this.foreign) foreign.add(info);
     const element = keptElements.get(this);
     if (element !== undefined) keptElements.set(info, element);
     return info;
   }
 }
 
-/** What those have that came over the wire: it is no property of theirs, so that equal ones are equal. */
-const RECEIVED = Object.create(DiscoInfo.prototype, {
-  element: {
-    get(this: DiscoInfo): Element {
-      return keptElements.get(this) ?? this.toElement();
-    },
-  },
-}) as DiscoInfo;
+/** One that came over the wire. */
+class ReceivedInfo extends DiscoInfo {
+  override get element(): Element {
+    return keptElements.get(this) ?? this.toElement();
+  }
+}
 
-/** What needs no check. */
-function restore(parts: Parsed, prototype: DiscoInfo): DiscoInfo {
-  Object.freeze(parts.identities);
-  Object.freeze(parts.features);
-  Object.freeze(parts.forms);
-  return Object.freeze(Object.assign(Object.create(prototype) as DiscoInfo, parts));
+// To its users it is none of another class.
+Object.defineProperty(ReceivedInfo.prototype, "constructor", { value: DiscoInfo });
+
+function isParsed(init: DiscoInfoInit): init is Parsed {
+  return PARSED in init;
 }
 
 const QUERY_ATTRIBUTES: ReadonlySet<string> = new Set(["xmlns", "node", "xml:lang"]);

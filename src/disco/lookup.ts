@@ -115,7 +115,8 @@ interface Target<T> {
 /** What a Map of V8 holds. */
 const MAX_SIZE = 2 ** 24 - 1;
 
-const now = () => performance.now();
+/** Whole milliseconds: a fraction takes twice the memory. */
+const now = () => Math.trunc(performance.now());
 
 /**
  * Asks one kind of question: cached, shared between callers, each with a wait of their own.

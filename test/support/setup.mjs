@@ -38,6 +38,8 @@ function run(command, args, options = {}) {
 
 function isProgram(name) {
   if (name in LIBRARIES) return existsSync(LIBRARIES[name]);
+  // The tests take that one, and tell where it is missing.
+  if (name === "chromium" && process.env.CHROMIUM) return true;
   const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/sbin"];
   return folders.some((folder) => folder !== "" && existsSync(join(folder, name)));
 }

@@ -1,6 +1,6 @@
 import { MalformedResponse } from "../iq/errors.js";
 import { parseResultSet, type ResultSet } from "../rsm/result-set.js";
-import { DiscoItems, type Item } from "./items.js";
+import { type DiscoItems, gathered, type Item } from "./items.js";
 import type { QueryOptions } from "./lookup.js";
 
 /** How a list of items is gone through. */
@@ -134,5 +134,5 @@ async function readWhole(
       );
     }
   }
-  return new DiscoItems({ jid: first.jid, node: first.node, items });
+  return gathered(first, items);
 }

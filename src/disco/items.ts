@@ -112,6 +112,17 @@ export class DiscoItems {
   }
 }
 
+/** The items of a list that was read in parts, which need no check. */
+export function gathered({ jid, node }: DiscoItems, items: readonly Item[]): DiscoItems {
+  const parts: Pick<DiscoItems, "jid" | "node" | "items" | "element"> = {
+    jid,
+    node,
+    items: Object.freeze([...items]),
+    element: undefined,
+  };
+  return Object.freeze(Object.assign(Object.create(DiscoItems.prototype) as DiscoItems, parts));
+}
+
 /** An item that a caller gave, copied. @throws TypeError when it is none */
 export function toItem(item: ItemInit): Item {
   const node = toOptionalText(item?.node, "node of the item");

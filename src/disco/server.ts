@@ -7,7 +7,7 @@ import { type PageRequest, parsePageRequest, resultSetElement, toPageRequest } f
 import { type Entity, type IqContext, isComponent } from "../services/entity.js";
 import { adopt, onDismissal, type ServiceInstance, summonFor } from "../services/registry.js";
 import { type Address, bareJid, canonicalJid, show, toJid } from "../xml/jid.js";
-import { toNonEmptyText, toOptionalText, toText } from "../xml/text.js";
+import { isText, toNonEmptyText, toOptionalText, toText } from "../xml/text.js";
 import { AnswerWriter } from "./answer.js";
 import {
   DiscoInfo,
@@ -563,6 +563,7 @@ export class DiscoServer extends DiscoTree implements ServiceInstance {
 
   async #answerItems(query: Query, element: Element): Promise<Element> {
     const asked = pageOf(element);
+    if (!isText(asked?.after) || !isText(asked?.before)) throw new IqError("item-not-found");
     const { request, page, isPart } = await this.#page({ ...query, page: asked }, MAX_ITEMS);
     const { to: jid, node } = request;
     const fitting = fitPage(page, asked?.before !== undefined && asked.after === undefined);
@@ -590,8 +591,11 @@ export class DiscoServer extends DiscoTree implements ServiceInstance {
         const { node } = element.attrs as Record<string, string | undefined>;
         // A client is one entity, by whatever address it was reached. xmpp.js' own JID escapes what was meant literally.
         const jid = isComponent(this.client) ? (canonicalJid(asked) ?? to?.toString()) : undefined;
-        const query = { jid, node, from: canonicalJid(from), lang };
+        // A lenient parser lets through what no node can be called.
+        const isNode = isText(node);
+        const query = { jid, node: isNode ? node : undefined, from: canonicalJid(from), lang };
         if (!(await this.#isWelcome(query, from))) throw new IqError("service-unavailable");
+        if (!isNode) throw new IqError("item-not-found");
         return await tell(query, element);
       } catch (error) {
         if (errorElement(error) !== undefined) throw error;

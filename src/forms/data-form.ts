@@ -169,7 +169,11 @@ export class DataForm {
 function arrange(type: string, allFields: readonly FormField[], multiItem: boolean) {
   const formTypes = allFields.filter((field) => field.var === FORM_TYPE);
   const [first] = formTypes;
-  const formType = first?.type === "hidden" || type === "submit" ? first?.values[0] || undefined : undefined;
+  // The first text of any, so that the order of fields and values does not matter.
+  const formType = formTypes
+    .filter((field) => field.type === "hidden" || type === "submit")
+    .flatMap((field) => field.values)
+    .find((value) => value !== "");
   const plain = formType !== undefined && formTypes.length === 1 && first?.values.length === 1;
   const fields = plain ? allFields.filter((field) => field !== first) : allFields;
   return { type, formType, fields: Object.freeze(fields), multiItem };

@@ -9,10 +9,10 @@ const PLAIN =
 
 // "U+0022 ("), U+0026 (&), U+0027 ('), U+002F (/), U+003A (:), U+003C (<), U+003E (>), U+0040 (@)"
 // https://www.rfc-editor.org/rfc/rfc7622#section-3.3.1
-const NOT_IN_LOCALPART = /["&'/:<>@\s\p{Cc}\p{Cs}]/u;
+const NOT_IN_LOCALPART = /["&'/:<>@\s\p{Cc}\p{Cs}\ufffe\uffff]/u;
 // A colon stands in IPv6 literals.
-const NOT_IN_DOMAINPART = /["&'/<>@\\\s\p{Cc}\p{Cs}]/u;
-const NOT_IN_RESOURCEPART = /[\p{Cc}\p{Cs}]/u;
+const NOT_IN_DOMAINPART = /["&'/<>@\\\s\p{Cc}\p{Cs}\ufffe\uffff]/u;
+const NOT_IN_RESOURCEPART = /[\p{Cc}\p{Cs}\ufffe\uffff]/u;
 
 // "a localpart/domainpart/resourcepart MUST NOT be zero octets in length and MUST NOT be more than
 // 1023 octets in length" https://www.rfc-editor.org/rfc/rfc7622#section-3

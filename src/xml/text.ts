@@ -12,10 +12,15 @@ export function withoutBadCharacters(text: string): string {
   return text.replaceAll(new RegExp(NOT_IN_XML, "gu"), "\ufffd");
 }
 
+/** Whether XML can carry a text that came from elsewhere; there is none to carry where it is undefined. */
+export function isText(text: string | undefined): boolean {
+  return text === undefined || PLAIN.test(text) || !NOT_IN_XML.test(text);
+}
+
 /** Returns `value` where it is text that XML can carry; `what` names it in the `TypeError` where it is not. */
 export function toText(value: unknown, what: string): string {
   if (typeof value !== "string") throw new TypeError(`${what} is no string: ${show(value)}`);
-  if (!PLAIN.test(value) && NOT_IN_XML.test(value)) {
+  if (!isText(value)) {
     throw new TypeError(`${what} has a character that XML cannot carry: ${show(value)}`);
   }
   return value;

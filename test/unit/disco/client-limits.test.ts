@@ -94,6 +94,24 @@ describe("an answer to disco#items", () => {
     await expect(disco.queryItems(PEER)).rejects.toThrow("a text of 13 bytes");
   });
 
+  test("that comes in pages is taken with a character that XML cannot carry, as one that comes whole", async () => {
+    const stage = await connect();
+    let asked = 0;
+    stage.server.script = (request) => {
+      asked += 1;
+      const { id, from, to } = request.attrs;
+      const set = xml("set", { xmlns: "http://jabber.org/protocol/rsm" }, xml("last", {}, "x"));
+      const children = asked === 1 ? [xml("item", { jid: PEER, name: "a\u001eb" }), set] : [];
+      return xml(
+        "iq",
+        { type: "result", id, from: to, to: from },
+        xml("query", { xmlns: ITEMS }, ...children),
+      );
+    };
+    expect((await stage.disco.queryItems(PEER)).items).toEqual([{ jid: PEER, name: "a\u001eb" }]);
+    expect(asked).toBe(2);
+  });
+
   test("that comes in pages has as many as all of them together", async () => {
     const stage = await connect({ disco: { limits: { items: 5 } } });
     let asked = 0;

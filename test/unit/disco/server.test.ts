@@ -961,3 +961,26 @@ describe("an answer that was told before", () => {
     }
   });
 });
+
+describe("a question with a character that XML cannot carry", () => {
+  it.each([
+    ["in the node", INFO, { node: "\u001b" }, undefined],
+    ["in the node, for items", ITEMS, { node: "\uffff" }, undefined],
+    ["in the item that a page starts after", ITEMS, {}, "after"],
+    ["in the item that a page ends before", ITEMS, {}, "before"],
+  ] as const)(
+    "%s is about nothing that there is, and no error of the application's",
+    async (_, xmlns, asked, at) => {
+      const { disco, xmpp, errors } = componentOf();
+      disco.setItems([{ jid: "a.example" }]);
+      const set = at && xml("set", { xmlns: "http://jabber.org/protocol/rsm" }, xml(at, {}, "\u001b"));
+      const iq = request(xmlns, "comp.example", asked);
+      if (set !== undefined) iq.getChild("query")?.append(set);
+      const { reply, take } = awaited(iq.attrs.id);
+      xmpp.send = async (stanza: Element) => void take(stanza);
+      xmpp.emit("element", iq);
+      expect((await errorOf(reply)).condition).toBe("item-not-found");
+      expect(errors).toEqual([]);
+    },
+  );
+});

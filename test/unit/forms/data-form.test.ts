@@ -23,6 +23,18 @@ const hidden = (formType: string) =>
   `<field var="FORM_TYPE" type="hidden"><value>${formType}</value></field>`;
 
 describe("a form from the wire", () => {
+  it.each([
+    [
+      "the values",
+      hidden("").replace("<value></value>", "<value>a</value><value/>"),
+      hidden("").replace("<value></value>", "<value/><value>a</value>"),
+    ],
+    ["the fields", `${hidden("a")}<field var="FORM_TYPE"/>`, `<field var="FORM_TYPE"/>${hidden("a")}`],
+  ])("is of the same FORM_TYPE in whatever order %s are", (_, fields, others) => {
+    expect(read(fields).formType).toBe("a");
+    expect(read(others).formType).toBe("a");
+  });
+
   // https://xmpp.org/extensions/xep-0128.html#example-1
   const server = `
     <x xmlns='jabber:x:data' type='result'>

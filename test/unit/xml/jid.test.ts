@@ -25,6 +25,9 @@ const RFC_JIDS = [
 
 // https://www.rfc-editor.org/rfc/rfc7622#section-3.5, table 2, and what else makes no sense
 const NO_JIDS: [why: string, text: string][] = [
+  ["what XML cannot carry, in the domain", "\uffff"],
+  ["what XML cannot carry, in the local part", "\ufffea@example.com"],
+  ["what XML cannot carry, in the resource", "a@example.com/\ufffe"],
   ["quotation marks", '"juliet"@example.com'],
   ["a space in the local part", "foo bar@example.com"],
   ["an empty local part and resource", "@example.com/"],

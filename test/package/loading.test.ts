@@ -45,7 +45,9 @@ async function loadedBy(name: string, args: readonly string[]) {
   const record = await writeProgram("record.js", RECORD);
   const file = join(PACKED.consumer, `loaded-by-${name}`);
   await rm(file, { force: true });
-  const result = await runNode(["--import", record, ...args], { env: { LOADED: file } });
+  // Node.js 26 deprecates `register`; what it has instead, Node.js 20 does not have.
+  const options = ["--no-deprecation", "--import", record];
+  const result = await runNode([...options, ...args], { env: { LOADED: file } });
   expect(result).toMatchObject({ stderr: "", exitCode: 0 });
   const paths = (await readFile(file, "utf8"))
     .split("\n")

@@ -1,10 +1,15 @@
 import { execFile } from "node:child_process";
 import { access, mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { ROOT } from "./consumer.ts";
 
 const exec = promisify(execFile);
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+
+/** One of each line that is supported, so that a run is the same on any day. */
+export const NODE_VERSIONS = ["20.20.2", "22.23.3", "24.21.0", "26.10.0"] as const;
 
 const CACHE = join(ROOT, "node_modules/.cache/xmpp-disco");
 

@@ -4,10 +4,8 @@ import { DiscoInfo, type DiscoInfoJSON, xep0115, xep0390 } from "../../src/index
 import { Prosody } from "../support/prosody.ts";
 import { run } from "../support/terminal.ts";
 import { PACKED, runNode, writeProgram } from "./consumer.ts";
-import { nodeFolder } from "./node-binaries.ts";
+import { NODE_VERSIONS, nodeFolder } from "./node-binaries.ts";
 
-/** One of each line that is supported, so that a run is the same on any day. */
-const VERSIONS = ["20.20.2", "22.23.3", "24.21.0", "26.10.0"];
 const DOWNLOAD_MS = 300_000;
 const ALGORITHMS = ["sha-1", "sha-256", "sha-512", "sha3-256", "sha3-512", "blake2b-256", "blake2b-512"];
 
@@ -63,7 +61,7 @@ interface Told {
   readonly verOfInfo: string;
 }
 
-describe.each(VERSIONS)("on Node.js %s, from the tarball,", (version) => {
+describe.each(NODE_VERSIONS)("on Node.js %s, from the tarball,", (version) => {
   let prosody: Prosody;
   let folder: string;
 

@@ -64,9 +64,14 @@ export class ItemPages implements AsyncIterable<Item> {
     const seen = new Set<string>();
     const first: PageStart = { max: pageSize, after, index, before: backwards ? "" : undefined };
     let start: PageStart | undefined = first;
+    let useless = 0;
     while (start !== undefined) {
       const { items, element } = await this.#ask(start);
       const set: ResultSet | undefined = element && parseResultSet(element);
+      useless = items.length === 0 ? useless + 1 : 0;
+      if (useless > MAX_USELESS) {
+        throw new MalformedResponse(`${useless} pages in a row have no item with a JID`, element);
+      }
       if (set?.count !== undefined) this.#count = set.count;
       else if (set === undefined && start === first) this.#count = items.length;
       const uid = start.before === undefined ? set?.last : set?.first;
@@ -80,6 +85,9 @@ export class ItemPages implements AsyncIterable<Item> {
     }
   }
 }
+
+/** How many pages in a row may have no item that is one: with a new UID on each, they would never end. */
+const MAX_USELESS = 10;
 
 /** Where the next page begins; undefined where there is none, or no way to it. */
 function follow(

@@ -483,7 +483,11 @@ export class Lookup<T> {
       this.#failed(key, flight, error as Error);
       return;
     }
-    const whole = this.#kind.rest?.(first, (part) => this.fetch(jid, { node, from }, part));
+    const whole = this.#kind.rest?.(first, (part) => {
+      // A late answer is welcome; page after page for nobody is not.
+      if (flight.waiters.count > 0) return this.fetch(jid, { node, from }, part);
+      return Promise.reject(new IqTimeout(flight.exchange.iq, this.#iq.responseTimeout));
+    });
     if (whole === undefined) {
       this.#complete(key, flight, first);
       return;

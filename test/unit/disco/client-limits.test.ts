@@ -1,5 +1,5 @@
 import xml, { type Element } from "@xmpp/xml";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { type AnswerLimits, MalformedResponse } from "../../../src/index.ts";
 import { connect, expectNoStrays, PEER, type Stage } from "./support.ts";
 
@@ -110,6 +110,43 @@ describe("an answer to disco#items", () => {
     };
     expect((await stage.disco.queryItems(PEER)).items).toEqual([{ jid: PEER, name: "a\u001eb" }]);
     expect(asked).toBe(2);
+  });
+
+  test("that comes in pages without an item in them is not asked for without end", async () => {
+    const stage = await connect();
+    let asked = 0;
+    stage.server.script = (request) => {
+      asked += 1;
+      const { id, from, to } = request.attrs;
+      const set = xml("set", { xmlns: "http://jabber.org/protocol/rsm" }, xml("last", {}, `${asked}`));
+      const query = xml("query", { xmlns: ITEMS }, xml("item"), set);
+      return xml("iq", { type: "result", id, from: to, to: from }, query);
+    };
+    await expect(stage.disco.queryItems(PEER)).rejects.toThrow("11 pages in a row have no item with a JID");
+    await expect(async () => {
+      for await (const _ of stage.disco.iterItems(PEER)) break;
+    }).rejects.toThrow(MalformedResponse);
+    expect(asked).toBe(22);
+  });
+
+  test("that comes in pages is asked for no further when nobody waits for it", async () => {
+    const stage = await connect();
+    let asked = 0;
+    stage.server.script = (request) => {
+      asked += 1;
+      const { id, from, to } = request.attrs;
+      const set = xml("set", { xmlns: "http://jabber.org/protocol/rsm" }, xml("last", {}, `${asked}`));
+      const query = xml("query", { xmlns: ITEMS }, item(asked), set);
+      return xml("iq", { type: "result", id, from: to, to: from }, query);
+    };
+    const abort = new AbortController();
+    const items = stage.disco.queryItems(PEER, { signal: abort.signal });
+    await vi.waitUntil(() => asked > 5, { interval: 1 });
+    abort.abort(new Error("enough"));
+    await expect(items).rejects.toThrow("enough");
+    const then = asked;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(asked).toBeLessThanOrEqual(then + 1);
   });
 
   test("that comes in pages has as many as all of them together", async () => {

@@ -90,7 +90,8 @@ export class DiscoServer extends DiscoTree implements ServiceInstance {
   /** What a JID without a tree of its own has. */
   readonly #blank = new DiscoTree();
   readonly #handlers = new NodeHandlers();
-  readonly #cachedInfo = new LRUCache<string, DiscoInfo>({ max: MAX_CACHED });
+  /** Made on first use: its tables are large, and few ever need it. */
+  #cachedInfo: LRUCache<string, DiscoInfo> | undefined;
   readonly #answers = new AnswerWriter();
   readonly #completed = new WeakMap<DiscoInfo, DiscoInfo>();
   readonly #handles: Disposable[];
@@ -410,13 +411,16 @@ export class DiscoServer extends DiscoTree implements ServiceInstance {
   async cacheInfo(info: DiscoInfo, owner: Owner): Promise<void> {
     if (!(info instanceof DiscoInfo)) throw new TypeError(`info is no DiscoInfo: ${show(info)}`);
     const key = JSON.stringify(toOwner(owner));
-    await this.#act("cacheInfo", owner, info, (data) => void this.#cachedInfo.set(key, data));
+    await this.#act("cacheInfo", owner, info, (data) => {
+      this.#cachedInfo ??= new LRUCache({ max: MAX_CACHED });
+      this.#cachedInfo.set(key, data);
+    });
   }
 
   /** What was kept of somebody else's entity or node. */
   async getCachedInfo(owner: Owner): Promise<DiscoInfo | undefined> {
     const key = JSON.stringify(toOwner(owner));
-    return this.#act("getCachedInfo", owner, undefined, () => this.#cachedInfo.get(key));
+    return this.#act("getCachedInfo", owner, undefined, () => this.#cachedInfo?.get(key));
   }
 
   // Handlers

@@ -71,6 +71,7 @@ export default defineConfig({
         },
       },
       { test: { name: "docs", include: ["test/docs/**/*.test.ts"], testTimeout: 60_000 } },
+      { test: { name: "fuzz", include: ["test/fuzz/**/*.test.ts"], testTimeout: 120_000 } },
       // These install or start servers, and take their time where the machine has other work.
       ...["package", "integration", "examples", "browser"].map((name) => ({
         test: {

@@ -18,6 +18,7 @@ import { LOOPBACK } from "../../test/support/ports.ts";
 import { Prosody } from "../../test/support/prosody.ts";
 import { Random } from "../../test/support/random.ts";
 import { connect, connectComponent, type Ready } from "../../test/support/ready.ts";
+import { survive } from "../../test/support/survive.ts";
 import { TcpProxy } from "../../test/support/tcp-proxy.ts";
 import { Programs } from "./programs.ts";
 
@@ -29,6 +30,8 @@ const PEERS = 4;
 /** Presences that are sent every so many milliseconds. */
 const PRESENCES = 20;
 const PRESENCE_PAUSE = 20;
+/** Each change of the client is an answer that is written anew, of which a thousand are kept. */
+const CHANGE_PAUSE = 40;
 const CUT_PAUSE = 15_000;
 const ACK_PAUSE = 250;
 const NS_SM = "urn:xmpp:sm:3";
@@ -122,8 +125,10 @@ export class Load implements AsyncDisposable {
       const peers: Ready<Client>[] = [];
       for (const username of names) {
         const prepare = (xmpp: Client) => {
+          survive(xmpp);
           const services = withServices(xmpp);
-          services.summon(DiscoClient, { infoCacheSize: 100 });
+          // What they know of a session that is over would fill a larger cache for hours.
+          services.summon(DiscoClient, { infoCacheSize: 5, itemsCacheSize: 1 });
           services.summon(EntityCapsService);
         };
         const peer = await connect({ service: prosody.service, username, prepare, reconnectDelay: 100 });
@@ -135,6 +140,7 @@ export class Load implements AsyncDisposable {
           username: "romeo",
           reconnectDelay: 50,
           prepare: (xmpp) => {
+            survive(xmpp);
             const services = withServices(xmpp);
             services.summon(DiscoClient, { infoCacheSize: INFO_CACHE });
             services.summon(EntityCapsService, { cache: new EntityCapsCache({ maxEntries: CAPS_CACHE }) });
@@ -398,7 +404,7 @@ export class Load implements AsyncDisposable {
     if (changing !== this.client && changing.status === "online") {
       await changing.send(xml("presence", { to: this.#jid() })).catch(() => {});
     }
-    await sleep(200);
+    await sleep(CHANGE_PAUSE);
   }
 
   /**

@@ -18,6 +18,9 @@ const NOT_IN_RESOURCEPART = /[\p{Cc}\p{Cs}\ufffe\uffff]/u;
 // 1023 octets in length" https://www.rfc-editor.org/rfc/rfc7622#section-3
 const MAX_OCTETS = 1023;
 
+/** How long a text may be from which a JID is made by escaping: twice the longest, for the spaces around it. */
+const MAX_ESCAPED = 2 * (3 * MAX_OCTETS + 2);
+
 function isPart(part: string, forbidden: RegExp): boolean {
   if (part === "" || part.length > MAX_OCTETS || forbidden.test(part)) return false;
   return part.length * 3 <= MAX_OCTETS || new TextEncoder().encode(part).length <= MAX_OCTETS;
@@ -65,8 +68,10 @@ function textOf(address: unknown): unknown {
 }
 
 function escaped(text: unknown): string | undefined {
+  // To escape makes it no shorter, and takes long where there is much to escape.
+  if (typeof text !== "string" || text.length > MAX_ESCAPED) return undefined;
   // xmpp.js leaves an empty part out.
-  if (typeof text !== "string" || /^\s*@|^[^/]*\/$/.test(text)) return undefined;
+  if (/^\s*@|^[^/]*\/$/.test(text)) return undefined;
   try {
     return canonicalJid(parse(text).toString());
   } catch {

@@ -1,6 +1,6 @@
 import { type Profiler, Session } from "node:inspector";
 
-/** What V8 counts of this process: which parts of the sources ran (https://v8.dev/blog/javascript-code-coverage). */
+/** Which parts of the sources ran, as V8 counts it (https://v8.dev/blog/javascript-code-coverage). */
 export class Profile {
   readonly #session = new Session();
   readonly #folder: string;
@@ -15,7 +15,7 @@ export class Profile {
     this.#session.post("Profiler.startPreciseCoverage", { callCount: true, detailed: true });
   }
 
-  /** Imports modules, and notes their functions: V8 tells of those that never run only where what is around them did. */
+  /** Imports modules, and notes their functions: V8 tells of one that never ran only where what is around it did. */
   async importing<T>(load: () => Promise<T>): Promise<T> {
     const loaded = await load();
     this.functions.push(...this.take());
@@ -46,7 +46,7 @@ interface Module {
   reached: Uint8Array;
 }
 
-/** Which characters of the sources have run so far. V8's ranges differ from time to time; characters do not. */
+/** Which characters of the sources have run so far: V8's ranges differ from time to time. */
 export class Coverage {
   readonly #modules = new Map<string, Module>();
 

@@ -1,4 +1,4 @@
-/** Texts that something may depend on: names, namespaces, and what means something to a parser or a terminal. */
+/** Texts that something may depend on: names, namespaces, what a parser or a terminal obeys. */
 export const DICTIONARY: readonly string[] = [
   "http://jabber.org/protocol/disco#info",
   "http://jabber.org/protocol/disco#items",

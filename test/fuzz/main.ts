@@ -3,16 +3,16 @@
 //     npm run fuzz -- --target info --runs 1000000     one target, or several with commas between them
 //     npm run fuzz -- --runs 10000000                  all targets, each by its share
 //
-// --seed <number> has the same inputs again; --log <seconds> says how often it is told how far it has come; --keep writes
-// what reached something new to test/fuzz/corpus, or to the folder of --corpus, reduced to what is needed; --replay <file> runs one input;
-// --time takes the time by the byte for inputs of growing size.
+// --seed <number> has the same inputs again; --log <seconds> says how often it is told how far it has come; --keep
+// writes what reached something new to test/fuzz/corpus, or to the folder of --corpus, reduced to what is needed;
+// --replay <file> runs one input; --time takes the time by the byte for inputs of growing size.
 import { readFileSync } from "node:fs";
-import { parseArgs } from "node:util";
+import { inspect, parseArgs } from "node:util";
 import { CORPUS, decode, encode, loadCorpus, saveCorpus } from "./corpus.ts";
 import { Coverage, Profile } from "./coverage.ts";
 import { type Finding, Fuzzer } from "./fuzzer.ts";
 import { Strays } from "./strays.ts";
-import type { Target } from "./target.ts";
+import { BrokenLaw, type Target } from "./target.ts";
 
 const { values } = parseArgs({
   options: {
@@ -56,64 +56,75 @@ function print(line: string): void {
 const SLICES = 20;
 
 const strays = new Strays();
+const fuzzers = targets.map((target) => new Fuzzer(target, seed, strays, profile));
+const shares = targets.reduce((sum, { share }) => sum + share, 0);
+const told = new Set<Finding>();
+const startedAt = performance.now();
 
-if (values.replay !== undefined) {
-  const input = decode(readFileSync(values.replay, "utf8"));
+try {
+  process.exit(await (values.replay === undefined ? fuzz() : replay(values.replay)));
+} catch (error) {
+  // Nobody else tells it: strays are caught.
+  print(error instanceof BrokenLaw ? `BROKEN ${error.message}\n${error.details}` : inspect(error));
+  process.exit(2);
+}
+
+async function replay(file: string): Promise<number> {
+  const input = decode(readFileSync(file, "utf8"));
   for (const target of targets) {
     await target.start?.();
     print(`${target.name}: ${await target.run(input)}`);
     await target.stop?.();
   }
-  process.exit(0);
+  return 0;
 }
 
-print(`seed ${seed}, ${runs} runs, targets: ${targets.map(({ name }) => name).join(", ")}`);
-const fuzzers = targets.map((target) => new Fuzzer(target, seed, strays, profile));
-const shares = targets.reduce((sum, { share }) => sum + share, 0);
-for (const fuzzer of fuzzers) {
-  await fuzzer.target.start?.();
-  await fuzzer.replay([...loadCorpus(fuzzer.target.name, values.corpus), ...fuzzer.target.seeds]);
-}
-const startedAt = performance.now();
-let toldAt = startedAt;
-const told = new Set<Finding>();
-for (let slice = 1; slice <= SLICES; slice++) {
-  // What the corpus found comes first.
-  if (slice === 1) tellFindings();
+/** Returns the process' exit code: 1 where there are findings. */
+async function fuzz(): Promise<number> {
+  print(`seed ${seed}, ${runs} runs, targets: ${targets.map(({ name }) => name).join(", ")}`);
   for (const fuzzer of fuzzers) {
-    const due = Math.ceil((((runs * fuzzer.target.share) / shares) * slice) / SLICES);
-    await fuzzer.run(Math.max(0, due - fuzzer.runs));
-    tellFindings();
-    if (performance.now() - toldAt < every * 1_000) continue;
-    toldAt = performance.now();
-    print(statusOf());
+    await fuzzer.target.start?.();
+    await fuzzer.replay([...loadCorpus(fuzzer.target.name, values.corpus), ...fuzzer.target.seeds]);
   }
-}
-for (const { target } of fuzzers) await target.stop?.();
+  let toldAt = startedAt;
+  for (let slice = 1; slice <= SLICES; slice++) {
+    // What the corpus found comes first.
+    if (slice === 1) tellFindings();
+    for (const fuzzer of fuzzers) {
+      const due = Math.ceil((((runs * fuzzer.target.share) / shares) * slice) / SLICES);
+      await fuzzer.run(Math.max(0, due - fuzzer.runs));
+      tellFindings();
+      if (performance.now() - toldAt < every * 1_000) continue;
+      toldAt = performance.now();
+      print(statusOf());
+    }
+  }
+  for (const { target } of fuzzers) await target.stop?.();
 
-print("");
-print("| target | inputs | a second | sources reached | outcomes | kept | slowest | findings |");
-print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
-for (const { target, runs: done, time, coverage, outcomes, corpus, slowest, findings } of fuzzers) {
-  const rate = Math.round(done / (time / 1_000));
-  print(
-    `| ${target.name} | ${done} | ${rate} | ${kilobytes(coverage)} | ${outcomes.size} | ${corpus.length} | ` +
-      `${slowest === 0 ? "" : `${slowest.toFixed(1)} ms`} | ${findings.length} |`,
-  );
-}
-print(statusOf());
-print("\nOf each module's functions, all targets together:");
-for (const { url, reached, all } of Coverage.union(fuzzers.map(({ coverage }) => coverage)).figures) {
-  if (all > 0) print(`${Math.round((100 * reached) / all)} % ${url.replace(/^.*\/src\//, "src/")}`);
-}
-if (values.keep) {
-  for (const fuzzer of fuzzers) {
-    const reduced = await reduce(fuzzer.target, fuzzer.corpus);
-    saveCorpus(fuzzer.target.name, reduced, values.corpus);
-    print(`${fuzzer.target.name}: ${reduced.length} inputs are kept`);
+  print("");
+  print("| target | inputs | a second | sources reached | outcomes | kept | slowest | findings |");
+  print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
+  for (const { target, runs: done, time, coverage, outcomes, corpus, slowest, findings } of fuzzers) {
+    const rate = Math.round(done / (time / 1_000));
+    print(
+      `| ${target.name} | ${done} | ${rate} | ${kilobytes(coverage)} | ${outcomes.size} | ${corpus.length} | ` +
+        `${slowest === 0 ? "" : `${slowest.toFixed(1)} ms`} | ${findings.length} |`,
+    );
   }
+  print(statusOf());
+  print("\nOf each module's functions, all targets together:");
+  for (const { url, reached, all } of Coverage.union(fuzzers.map(({ coverage }) => coverage)).figures) {
+    if (all > 0) print(`${Math.round((100 * reached) / all)} % ${url.replace(/^.*\/src\//, "src/")}`);
+  }
+  if (values.keep) {
+    for (const fuzzer of fuzzers) {
+      const reduced = await reduce(fuzzer.target, fuzzer.corpus);
+      saveCorpus(fuzzer.target.name, reduced, values.corpus);
+      print(`${fuzzer.target.name}: ${reduced.length} inputs are kept`);
+    }
+  }
+  return fuzzers.some(({ findings }) => findings.length > 0) ? 1 : 0;
 }
-process.exit(fuzzers.some(({ findings }) => findings.length > 0) ? 1 : 0);
 
 /** How much of the sources has run, in thousands of characters. */
 function kilobytes(coverage: Coverage): string {

@@ -74,7 +74,7 @@ const formType = fc
   )
   .map((name) => xml("field", { var: "FORM_TYPE", type: "hidden" }, xml("value", {}, name)));
 
-/** Forms whose fields are known, so that their hash is one to be shared; values may be what else has a place there. */
+/** Forms whose fields are known, so that their hash is one to be shared. */
 const KNOWN_FORMS = [
   ["urn:xmpp:dataforms:softwareinfo", ["os", "software", "software_version"]],
   ["http://jabber.org/network/serverinfo", ["abuse-addresses", "admin-addresses"]],

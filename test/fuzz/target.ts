@@ -73,7 +73,7 @@ export function mustReturn<T>(run: () => T, law: string): T {
   }
 }
 
-/** JSON whose lone surrogates are told apart, as JSON.stringify escapes them, and undefined is told from nothing. */
+/** Equal texts for equal data: JSON.stringify escapes lone surrogates, so that they are told apart. */
 function stable(value: unknown): string {
   return value === undefined ? "undefined" : JSON.stringify(value);
 }

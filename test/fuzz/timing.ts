@@ -250,8 +250,8 @@ const MAX_GROWTH = 8;
 const TOO_LONG = 2_000;
 
 /**
- * The time that each thing takes by the byte, in inputs of growing size, as a table in Markdown. What stands behind it says
- * whether all grow with the size and no faster.
+ * The time that each thing takes by the byte, in inputs of growing size, as a table in Markdown. Resolves with whether
+ * all grow with the size and no faster.
  */
 export async function timeTable(print: (line: string) => void): Promise<boolean> {
   let isLinear = true;

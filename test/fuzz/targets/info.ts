@@ -249,7 +249,7 @@ function anotherReading(parts: readonly string[], random: Random): DiscoInfo | u
   return new DiscoInfo({ identities, features, forms });
 }
 
-/** Reads the text that XEP-0390 hashes back: it has all that it was made of, so that no other has the same. */
+/** Reads back the text that XEP-0390 hashes: it has all that it was made of, so that no other has it. */
 function checkReversible(parsed: DiscoInfo): void {
   if (!xep0390.wellFormed(parsed)) return;
   const { file, group, record, unit } = SEPARATORS;

@@ -16,7 +16,7 @@ export const text: Target = {
   name: "text",
   about: "feature names and other texts of peers, on a terminal",
   kind: "text",
-  share: 15,
+  share: 5,
   fresh: fc.array(anyText, { maxLength: 4 }).map((parts) => parts.join("")),
   seeds: [
     "http://jabber.org/protocol/muc#user",

@@ -98,7 +98,10 @@ async function main(): Promise<void> {
   const [before, rest = ""] = readme.split(START);
   const after = rest.split(END)[1];
   if (before === undefined || after === undefined) throw new Error("the README has no place for the table");
-  await writeFile(README, `${before}${START}\n\n## What it is tested with\n\n${table.join("\n")}\n\n${END}${after}`);
+  await writeFile(
+    README,
+    `${before}${START}\n\n## What it is tested with\n\n${table.join("\n")}\n\n${END}${after}`,
+  );
   process.stdout.write(`${table.join("\n")}\n`);
   if (rows.some((row) => row.includes("failed"))) process.exitCode = 1;
 }

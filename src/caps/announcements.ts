@@ -1,7 +1,7 @@
 import { Element } from "@xmpp/xml";
 import { LRUCache } from "lru-cache";
 import { bareJid } from "../xml/jid.js";
-import { copied } from "../xml/keep.js";
+import { copied, detached } from "../xml/keep.js";
 import { type AnnouncedHash, type CapsAlgorithm, findCaps, isAvailable } from "./algorithm.js";
 
 /** One hash that can be verified and shared, and by which algorithm. */
@@ -168,9 +168,4 @@ function contentOf(caps: Element): unknown {
       child instanceof Element ? [child.name, child.attrs, child.getText()] : child,
     ),
   ];
-}
-
-/** A copy in memory of its own: in V8 a part of a text keeps the whole of it, here all that was read from the network. */
-function detached<T>(value: T): T {
-  return JSON.parse(JSON.stringify(value)) as T;
 }

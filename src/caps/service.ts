@@ -6,7 +6,7 @@ import { DiscoServer } from "../disco/server.js";
 import { IqError, ServiceDismissed, SessionLost } from "../iq/errors.js";
 import { IqService } from "../iq/iq-service.js";
 import type { SessionListener } from "../iq/session.js";
-import { type Entity, isComponent } from "../services/entity.js";
+import { type Entity, isComponent, OwnJid } from "../services/entity.js";
 import { onDismissal } from "../services/registry.js";
 import { Service } from "../services/service.js";
 import { childElements, cloneElement } from "../xml/element.js";
@@ -88,6 +88,7 @@ export class EntityCapsService extends Service<EntityCapsOptions, EntityCapsEven
   readonly #node: string;
   readonly #hashes: readonly string[];
   readonly #announcements: Announcements;
+  readonly #ownJid: OwnJid;
   /** The running look-ups, by the keys of their hashes. */
   readonly #queries = new Map<string, HashQuery>();
   readonly #running = new Set<HashQuery>();
@@ -130,6 +131,7 @@ export class EntityCapsService extends Service<EntityCapsOptions, EntityCapsEven
     this.#server = this.summon(DiscoServer);
     this.#own = new OwnCaps(this.#server);
     this.#announcements = new Announcements(ALGORITHMS, maxJids);
+    this.#ownJid = new OwnJid(client);
     this.#queryContext = {
       slots: new Slots(lookupConcurrency),
       hedgeDelay,
@@ -318,7 +320,7 @@ export class EntityCapsService extends Service<EntityCapsOptions, EntityCapsEven
   /** A component's other JIDs have capabilities of their own. */
   #isOwn(from: unknown): boolean {
     if (from === undefined || !isComponent(this.client)) return true;
-    return canonicalJid(from) === this.client.jid?.toString();
+    return canonicalJid(from) === this.#ownJid.text;
   }
 
   // In
@@ -329,7 +331,7 @@ export class EntityCapsService extends Service<EntityCapsOptions, EntityCapsEven
   };
 
   readonly #announceServer = (): void => {
-    const jid = this.client.jid?.toString();
+    const jid = this.#ownJid.text;
     if (jid !== undefined && this.#serverAnnouncement !== undefined) {
       this.#announce(domainOf(jid), this.#serverAnnouncement);
     }
@@ -338,7 +340,7 @@ export class EntityCapsService extends Service<EntityCapsOptions, EntityCapsEven
   #onPresence(presence: Element): void {
     const { from, type } = presence.attrs as Record<string, string | undefined>;
     const jid = canonicalJid(from);
-    if (jid === undefined || jid === this.client.jid?.toString()) return;
+    if (jid === undefined || jid === this.#ownJid.text) return;
     if (type === undefined) {
       // Without `<c/>` it says nothing: a server may leave out what it sent before (XEP-0115 §8.4).
       const announcement = this.#read(presence);

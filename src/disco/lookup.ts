@@ -3,7 +3,7 @@ import { LRUCache } from "lru-cache";
 import { IqError, IqTimeout, MalformedResponse, type SessionLost, XMPPError } from "../iq/errors.js";
 import type { Exchange, IqService } from "../iq/iq-service.js";
 import { type Awaited, toTimeout, Waiters, wait } from "../iq/wait.js";
-import type { Entity } from "../services/entity.js";
+import { OwnJid } from "../services/entity.js";
 import { type Address, show, toJid } from "../xml/jid.js";
 import { toOptionalText } from "../xml/text.js";
 import type { Source } from "./info.js";
@@ -137,11 +137,12 @@ export class Lookup<T> {
   #size = 0;
   #ttl = Infinity;
   #order = 0;
-  #own: { readonly jid: Entity["jid"]; readonly text: string | undefined } = { jid: null, text: undefined };
+  readonly #own: OwnJid;
   provider: Provider<T> | undefined;
 
   constructor(iq: IqService, kind: Kind<T>, stats: DiscoStats, size: number) {
     this.#iq = iq;
+    this.#own = new OwnJid(iq.client);
     this.#kind = kind;
     this.#stats = stats;
     this.size = size;
@@ -186,7 +187,7 @@ export class Lookup<T> {
     // Most look-ups: a text that is a key is a JID already, and with no options there is nothing to check.
     if (options === undefined && typeof address === "string" && this.#ended === undefined) {
       const entry = this.#cached(address);
-      if (entry?.plain && entry.prime === undefined && address !== this.#ownJid()) {
+      if (entry?.plain && entry.prime === undefined && address !== this.#own.text) {
         this.#stats.hits += 1;
         return Promise.resolve(entry.value as T);
       }
@@ -313,15 +314,8 @@ export class Lookup<T> {
       from: options.from === undefined ? undefined : toJid(options.from, "from"),
       timeout: toTimeout(options.timeout ?? this.#iq.responseTimeout),
       signal,
-      own: this.#ownJid(),
+      own: this.#own.text,
     };
-  }
-
-  /** xmpp.js puts the text together anew each time. */
-  #ownJid(): string | undefined {
-    const { jid } = this.#iq.client;
-    if (jid !== this.#own.jid) this.#own = { jid, text: jid?.toString() };
-    return this.#own.text;
   }
 
   /** Empties the cache; running requests go on, and leave nothing in it. */

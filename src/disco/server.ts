@@ -4,7 +4,7 @@ import type { DataForm } from "../forms/data-form.js";
 import { errorElement, IqError } from "../iq/errors.js";
 import { type IqHandler, IqService } from "../iq/iq-service.js";
 import { type PageRequest, parsePageRequest, resultSetElement, toPageRequest } from "../rsm/result-set.js";
-import { type Entity, type IqContext, isComponent } from "../services/entity.js";
+import { type Entity, type IqContext, isComponent, OwnJid } from "../services/entity.js";
 import { adopt, onDismissal, type ServiceInstance, summonFor } from "../services/registry.js";
 import { type Address, bareJid, canonicalJid, show, toJid } from "../xml/jid.js";
 import { isText, toNonEmptyText, toOptionalText, toText } from "../xml/text.js";
@@ -96,13 +96,13 @@ export class DiscoServer extends DiscoTree implements ServiceInstance {
   readonly #completed = new WeakMap<DiscoInfo, DiscoInfo>();
   readonly #handles: Disposable[];
   #policy: AnswerPolicy | undefined;
-  /** xmpp.js puts the text of a JID together anew each time. */
-  #own: { readonly jid: Entity["jid"]; readonly text: string | undefined } = { jid: null, text: undefined };
+  readonly #own: OwnJid;
 
   constructor(client: Entity, _options: Record<string, never> = {}) {
     super();
     adopt(this, client, new.target);
     this.client = client;
+    this.#own = new OwnJid(client);
     this.#defaultIdentity = isComponent(client)
       ? { category: "component", type: "generic" }
       : { category: "client", type: "bot" };
@@ -545,14 +545,8 @@ export class DiscoServer extends DiscoTree implements ServiceInstance {
 
   /** Off line a component's JID is known as well: its domain. */
   protected override ownJid(): string | undefined {
-    const { jid, options } = this.client;
-    if (jid !== this.#own.jid || jid === null) {
-      this.#own = {
-        jid,
-        text: canonicalJid(jid?.toString() ?? (isComponent(this.client) ? options?.domain : undefined)),
-      };
-    }
-    return this.#own.text;
+    const { options } = this.client;
+    return canonicalJid(this.#own.text ?? (isComponent(this.client) ? options?.domain : undefined));
   }
 
   /** @throws Error like {@link entity} */

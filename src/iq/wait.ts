@@ -44,47 +44,6 @@ function onAbort(signal: AbortSignal, end: () => void): () => void {
   };
 }
 
-/** A caller's own wait for what others may wait for too: its end leaves `promise` alone. */
-export function wait<T>(
-  promise: Promise<T>,
-  timeout: number,
-  signal: AbortSignal | undefined,
-  onTimeout: () => Error,
-): Promise<T> {
-  return new Promise((resolve, reject) => {
-    let release: (() => void) | undefined;
-    const timer = setTimeout(
-      () => {
-        release?.();
-        reject(onTimeout());
-      },
-      Math.min(timeout, MAX_DELAY),
-    );
-    const end = () => {
-      clearTimeout(timer);
-      release?.();
-    };
-    if (signal !== undefined) {
-      const abort = () => {
-        end();
-        reject(signal.reason);
-      };
-      if (signal.aborted) abort();
-      else release = onAbort(signal, abort);
-    }
-    promise.then(
-      (value) => {
-        end();
-        resolve(value);
-      },
-      (error: unknown) => {
-        end();
-        reject(error);
-      },
-    );
-  });
-}
-
 /** What is waited for, as far as those who wait are concerned. */
 export interface Awaited {
   /** What somebody is told who has waited for so many milliseconds in vain. */
@@ -218,4 +177,20 @@ export class Waiters<T> {
     this.#count = 0;
     return this.#waiters.splice(0);
   }
+}
+
+/** A caller's own wait for what others may wait for too: its end leaves `promise` alone. */
+export function wait<T>(
+  promise: Promise<T>,
+  timeout: number,
+  signal: AbortSignal | undefined,
+  onTimeout: () => Error,
+): Promise<T> {
+  const waiters = new Waiters<T>({ timedOut: onTimeout, deserted: () => {} });
+  const waiting = waiters.wait(timeout, signal);
+  promise.then(
+    (value) => waiters.resolve(value),
+    (error: unknown) => waiters.reject(error),
+  );
+  return waiting;
 }

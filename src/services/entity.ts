@@ -60,3 +60,24 @@ const NS_COMPONENT = "jabber:component:accept";
 export function isComponent(entity: Entity): boolean {
   return entity.NS === NS_COMPONENT;
 }
+
+/** The text of an entity's own JID: xmpp.js puts it together anew each time that it is asked for. */
+export class OwnJid {
+  readonly #entity: Entity;
+  #jid: Entity["jid"] = null;
+  #text: string | undefined;
+
+  constructor(entity: Entity) {
+    this.#entity = entity;
+  }
+
+  /** As it is now; undefined before there is a session. */
+  get text(): string | undefined {
+    const { jid } = this.#entity;
+    if (jid !== this.#jid) {
+      this.#jid = jid;
+      this.#text = jid?.toString();
+    }
+    return this.#text;
+  }
+}

@@ -29,6 +29,11 @@ export function shared(text: string): string {
 
 /** A text that keeps nothing else alive: for what each entity has its own of, such as names. */
 export function copied(text: string): string {
-  // All other ways to write it, such as concatenating and cutting, give a text that refers to the first one.
-  return text.length < MIN_CUT ? text : (JSON.parse(JSON.stringify(text)) as string);
+  return text.length < MIN_CUT ? text : detached(text);
+}
+
+/** Plain data whose texts keep nothing else alive. */
+export function detached<T>(value: T): T {
+  // All other ways to copy a text, such as concatenating and cutting, give one that refers to the first.
+  return JSON.parse(JSON.stringify(value)) as T;
 }

@@ -6,7 +6,6 @@ import { connect, expectNoStrays, PEER, type Stage } from "./support.ts";
 expectNoStrays();
 
 const INFO = "http://jabber.org/protocol/disco#info";
-const ITEMS = "http://jabber.org/protocol/disco#items";
 
 function many(count: number, make: (index: number) => Element): Element[] {
   return Array.from({ length: count }, (_, index) => make(index));
@@ -25,14 +24,25 @@ function nested(depth: number): Element {
   return element;
 }
 
-/** Answers every request with these children. */
-async function answering(children: () => Element[], limits?: Partial<AnswerLimits>): Promise<Stage> {
+/** The set of a page that says that there is more. */
+const more = (last: string, ...others: Element[]) =>
+  xml("set", { xmlns: "http://jabber.org/protocol/rsm" }, ...others, xml("last", {}, last));
+
+/** Answers every request, counted from 1, with these children. */
+async function answering(
+  children: (asked: number) => Element[],
+  limits?: Partial<AnswerLimits>,
+): Promise<Stage> {
   const stage = await connect(limits === undefined ? {} : { disco: { limits } });
+  let asked = 0;
   stage.server.script = (request) => {
     const { id, from, to } = request.attrs;
     const query = request.getChild("query");
     if (query === undefined) return undefined;
-    return xml("iq", { type: "result", id, from: to, to: from }, xml("query", query.attrs, ...children()));
+    asked += 1;
+    const { xmlns, node } = query.attrs;
+    const answer = xml("query", { xmlns, node }, ...children(asked));
+    return xml("iq", { type: "result", id, from: to, to: from }, answer);
   };
   return stage;
 }
@@ -95,79 +105,45 @@ describe("an answer to disco#items", () => {
   });
 
   test("that comes in pages is taken with a character that XML cannot carry, as one that comes whole", async () => {
-    const stage = await connect();
-    let asked = 0;
-    stage.server.script = (request) => {
-      asked += 1;
-      const { id, from, to } = request.attrs;
-      const set = xml("set", { xmlns: "http://jabber.org/protocol/rsm" }, xml("last", {}, "x"));
-      const children = asked === 1 ? [xml("item", { jid: PEER, name: "a\u001eb" }), set] : [];
-      return xml(
-        "iq",
-        { type: "result", id, from: to, to: from },
-        xml("query", { xmlns: ITEMS }, ...children),
-      );
-    };
+    const odd = xml("item", { jid: PEER, name: "a\u001eb" });
+    const stage = await answering((asked) => (asked === 1 ? [odd, more("x")] : []));
     expect((await stage.disco.queryItems(PEER)).items).toEqual([{ jid: PEER, name: "a\u001eb" }]);
-    expect(asked).toBe(2);
+    expect(stage.server.requests()).toHaveLength(2);
   });
 
   test("that comes in pages without an item in them is not asked for without end", async () => {
-    const stage = await connect();
-    let asked = 0;
-    stage.server.script = (request) => {
-      asked += 1;
-      const { id, from, to } = request.attrs;
-      const set = xml("set", { xmlns: "http://jabber.org/protocol/rsm" }, xml("last", {}, `${asked}`));
-      const query = xml("query", { xmlns: ITEMS }, xml("item"), set);
-      return xml("iq", { type: "result", id, from: to, to: from }, query);
-    };
+    const stage = await answering((asked) => [xml("item"), more(`${asked}`)]);
     await expect(stage.disco.queryItems(PEER)).rejects.toThrow("11 pages in a row have no item with a JID");
     await expect(async () => {
       for await (const _ of stage.disco.iterItems(PEER)) break;
     }).rejects.toThrow(MalformedResponse);
-    expect(asked).toBe(22);
+    expect(stage.server.requests()).toHaveLength(22);
   });
 
   test("that comes in pages is asked for no further when nobody waits for it", async () => {
-    const stage = await connect();
-    let asked = 0;
-    stage.server.script = (request) => {
-      asked += 1;
-      const { id, from, to } = request.attrs;
-      const set = xml("set", { xmlns: "http://jabber.org/protocol/rsm" }, xml("last", {}, `${asked}`));
-      const query = xml("query", { xmlns: ITEMS }, item(asked), set);
-      return xml("iq", { type: "result", id, from: to, to: from }, query);
-    };
+    const stage = await answering((asked) => [item(asked), more(`${asked}`)]);
+    const asked = () => stage.server.requests().length;
     const abort = new AbortController();
     const items = stage.disco.queryItems(PEER, { signal: abort.signal });
-    await vi.waitUntil(() => asked > 5, { interval: 1 });
+    await vi.waitUntil(() => asked() > 5, { interval: 1 });
     abort.abort(new Error("enough"));
     await expect(items).rejects.toThrow("enough");
-    const then = asked;
+    const then = asked();
     await new Promise((resolve) => setTimeout(resolve, 50));
-    expect(asked).toBeLessThanOrEqual(then + 1);
+    expect(asked()).toBeLessThanOrEqual(then + 1);
   });
 
   test("that comes in pages has as many as all of them together", async () => {
-    const stage = await connect({ disco: { limits: { items: 5 } } });
-    let asked = 0;
-    stage.server.script = (request) => {
-      asked += 1;
-      const { id, from, to } = request.attrs;
-      const set = xml(
-        "set",
-        { xmlns: "http://jabber.org/protocol/rsm" },
-        xml("first", {}, `${asked}a`),
-        xml("last", {}, `${asked}b`),
-        xml("count", {}, "100"),
-      );
-      const items = [item(asked * 2), item(asked * 2 + 1)];
-      const query = xml("query", { xmlns: ITEMS }, ...items, set);
-      return xml("iq", { type: "result", id, from: to, to: from }, query);
-    };
+    const stage = await answering(
+      (asked) => [
+        item(asked * 2),
+        item(asked * 2 + 1),
+        more(`${asked}b`, xml("first", {}, `${asked}a`), xml("count", {}, "100")),
+      ],
+      { items: 5 },
+    );
     await expect(stage.disco.queryItems(PEER)).rejects.toThrow("more than 5 items (limits.items)");
-    expect(asked).toBe(3);
+    expect(stage.server.requests()).toHaveLength(3);
   });
 });
 

@@ -152,9 +152,9 @@ export function isCharacterData(text: string, separators = 0): boolean {
   return found === separators && (!SUSPICIOUS.test(text) || !NOT_IN_XML.test(text));
 }
 
-// No separator of a hash, nothing that XML cannot carry or parsers change, and nothing that sorts otherwise by octet.
+/** Finds what XML cannot carry or parsers change, separators of XEP-0390, and what sorts otherwise by octet. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const UNUSUAL = /[\x00-\x1f<\ud800-\udfff\ufffe\uffff]/;
+export const UNUSUAL = /[\x00-\x1f\ud800-\udfff\ufffe\uffff]/;
 
 const plain = new WeakMap<DiscoInfo, boolean>();
 
@@ -162,7 +162,8 @@ const plain = new WeakMap<DiscoInfo, boolean>();
 export function isPlain(info: DiscoInfo): boolean {
   let known = plain.get(info);
   if (known === undefined) {
-    known = !UNUSUAL.test(textOf(info));
+    const text = textOf(info);
+    known = !UNUSUAL.test(text) && !text.includes("<");
     plain.set(info, known);
   }
   return known;
@@ -181,11 +182,15 @@ function textOf({ identities, features, forms, lang = "" }: DiscoInfo): string {
 /**
  * Which of the rules against repetition an information breaks (XEP-0115 §5.4, 3.3 to 3.5), if any.
  *
- * `lang` is the language of identities that have none of their own.
+ * `lang` is the language of identities that have none of their own; whether a feature is repeated may be known.
  */
-export function repetition(info: DiscoInfo, lang = ""): Flaw | undefined {
-  const { identities, features, forms } = info;
-  if (new Set(features).size !== features.length) return "duplicate-feature";
+export function repetition(
+  info: DiscoInfo,
+  lang = "",
+  repeatsFeature = new Set(info.features).size !== info.features.length,
+): Flaw | undefined {
+  const { identities, forms } = info;
+  if (repeatsFeature) return "duplicate-feature";
   if (identities.length > 1) {
     const distinct = new Set(
       identities.map((it) => [it.category, it.type, it.lang ?? lang, it.name].join("\0")),

@@ -18,6 +18,7 @@ import {
   octetKey,
   repetition,
   SURROGATE,
+  UNUSUAL,
 } from "./algorithm.js";
 import { findHashFunction, hashFunction } from "./digest.js";
 
@@ -72,18 +73,18 @@ export const xep0115 = Object.freeze({
 
   /** The hash of `verificationString` in base64. @throws RangeError when there is no such hash function */
   hash(info: DiscoInfo, algorithm = "sha-1"): string {
-    return hashFunction(algorithm).digest(compose(info).text);
+    return hashFunction(algorithm).digest(compose(info, isPlain(info)).text);
   },
 
   /** Whether a peer's information is well-formed (§5.4) and has this hash; false for unknown hash functions. */
   verify(info: DiscoInfo, ver: string, algorithm = "sha-1"): boolean {
-    const { text } = compose(info);
-    return findHashFunction(algorithm)?.digest(text) === ver && flawOf(info, text) === undefined;
+    const composed = compose(info);
+    return findHashFunction(algorithm)?.digest(composed.text) === ver && flawOf(info, composed) === undefined;
   },
 
   /** Which rule of §5.4, 3.3 to 3.5, the information breaks, or how else it cannot be believed. */
   flaw(info: DiscoInfo): Flaw | undefined {
-    return flawOf(info, compose(info).text);
+    return flawOf(info, compose(info));
   },
 
   /** Whether the information is well-formed. */
@@ -98,8 +99,8 @@ export const xep0115 = Object.freeze({
    * read as something else; and where a form has no FORM_TYPE and is left out of the hash.
    */
   shareable(info: DiscoInfo): boolean {
-    const { text, escaped } = compose(info);
-    return !escaped && flawOf(info, text) === undefined && isUnambiguous(info);
+    const composed = compose(info);
+    return !composed.escaped && flawOf(info, composed) === undefined && isUnambiguous(info);
   },
 
   /** See {@link CapsAlgorithm.vouched}. The language that identities inherit takes no part, and is gone. */
@@ -146,18 +147,31 @@ export const xep0115 = Object.freeze({
   },
 }) satisfies CapsAlgorithm;
 
-function flawOf(info: DiscoInfo, text: string): Flaw | undefined {
-  if (info.incomplete) return "incomplete";
-  if (!isPlain(info) && !isCharacterData(text)) return "invalid-character";
-  return repetition(info);
+/** What is to be known of an information that is hashed. */
+interface Composed {
+  /** The string S. */
+  readonly text: string;
+  /** Whether all in it but the separators is plain. */
+  readonly isPlain: boolean;
+  /** Whether a part has the separator in it. */
+  readonly escaped: boolean;
+  /** Whether a feature is there more than once. */
+  readonly repeats: boolean;
 }
 
-/** The string S, and whether a part has the separator in it. */
-function compose(info: DiscoInfo): { text: string; escaped: boolean } {
-  const { text, parts } = join(info, asItIs);
-  if (isPlain(info)) return { text, escaped: false };
-  const escaped = count(text, SEPARATOR) !== parts;
-  return { text: escaped || SURROGATE.test(text) ? fromOctetKey(join(info, exact).text) : text, escaped };
+function flawOf(info: DiscoInfo, { text, isPlain, repeats }: Composed): Flaw | undefined {
+  if (info.incomplete) return "incomplete";
+  if (!isPlain && !isCharacterData(text)) return "invalid-character";
+  return repetition(info, "", repeats);
+}
+
+/** Makes the string S; it need not be looked at where all parts are known to be plain. */
+function compose(info: DiscoInfo, isKnownPlain = false): Composed {
+  const { text, parts, repeats } = join(info, asItIs);
+  const escaped = !isKnownPlain && count(text, SEPARATOR) !== parts;
+  const isPlain = isKnownPlain || (!escaped && !UNUSUAL.test(text));
+  const isExact = isPlain || !(escaped || SURROGATE.test(text));
+  return { text: isExact ? text : fromOctetKey(join(info, exact).text), isPlain, escaped, repeats };
 }
 
 // Will do where no part has a `<` or a surrogate, and is several times as fast.
@@ -167,7 +181,7 @@ const asItIs = (text: string) => text;
 // https://xmpp.org/extensions/xep-0115.html#ver-gen
 const exact = (text: string) => octetKey(text.replaceAll("<", "&lt;"));
 
-/** The string S of parts that are first put through `part`, and how many there are. */
+/** The string S of parts that are first put through `part`, how many there are, and whether a feature is repeated. */
 function join({ identities, features, forms }: DiscoInfo, part: (text: string) => string) {
   let text = "";
   let parts = identities.length + features.length;
@@ -175,7 +189,12 @@ function join({ identities, features, forms }: DiscoInfo, part: (text: string) =
     const { category, type, lang = "", name = "" } = identity;
     text += `${part(`${category}/${type}/${lang}/${name}`)}<`;
   }
-  if (features.length > 0) text += `${features.map(part).sort().join("<")}<`;
+  let repeats = false;
+  if (features.length > 0) {
+    const sorted = inOrder(features.map(part));
+    repeats = hasRepetition(sorted);
+    text += `${sorted.join("<")}<`;
+  }
   const counted = forms.filter((form) => form.formType !== undefined);
   if (counted.length > 1)
     counted.sort((a, b) => compareUnits(part(a.formType ?? ""), part(b.formType ?? "")));
@@ -194,7 +213,24 @@ function join({ identities, features, forms }: DiscoInfo, part: (text: string) =
       parts += 1 + field.values.length;
     }
   }
-  return { text, parts };
+  return { text, parts, repeats };
+}
+
+/** Sorts texts, of which many senders have done that already. */
+function inOrder(texts: string[]): string[] {
+  let [last = ""] = texts;
+  for (const text of texts) {
+    if (text < last) return texts.sort();
+    last = text;
+  }
+  return texts;
+}
+
+function hasRepetition(sorted: readonly string[]): boolean {
+  for (let index = 1; index < sorted.length; index += 1) {
+    if (sorted[index] === sorted[index - 1]) return true;
+  }
+  return false;
 }
 
 function joinValues({ values }: FormField, part: (text: string) => string): string {

@@ -190,18 +190,19 @@ export class DiscoInfo {
     let isIncomplete = false;
     let isForeign = false;
     let hasMore = hasOther(query.attrs, QUERY_ATTRIBUTES);
-    // The common case, where a child's namespace need not be looked up: no prefixes.
+    // Without a prefix, that of a child need not be looked up.
     const inherits = query.name === "query";
     for (const child of query.children) {
       if (!(child instanceof Element)) continue;
       const { attrs } = child;
-      const own =
-        inherits && attrs.xmlns === undefined && !child.name.includes(":") ? NS_DISCO_INFO : child.getNS();
-      const name = child.getName();
+      // What there is most of.
+      const isFeature = inherits && child.name === "feature" && attrs.xmlns === undefined;
+      const own = isFeature ? NS_DISCO_INFO : child.getNS();
+      const name = isFeature ? "feature" : child.getName();
       if (own === NS_DISCO_INFO && name === "feature") {
         if (attrs.var) features.push(attrs.var);
         else isIncomplete = true;
-        hasMore ||= child.children.length > 0 || hasOther(attrs, FEATURE_ATTRIBUTES);
+        hasMore ||= child.children.length > 0 || hasMoreThanVar(attrs);
       } else if (own === NS_DISCO_INFO && name === "identity") {
         if (attrs.category && attrs.type) identities.push(parseIdentity(attrs));
         else isIncomplete = true;
@@ -346,10 +347,15 @@ function isParsed(init: DiscoInfoInit): init is Parsed {
 }
 
 const QUERY_ATTRIBUTES: ReadonlySet<string> = new Set(["xmlns", "node", "xml:lang"]);
-const FEATURE_ATTRIBUTES: ReadonlySet<string> = new Set(["xmlns", "var"]);
 const IDENTITY_ATTRIBUTES: ReadonlySet<string> = new Set(["xmlns", "category", "type", "name", "xml:lang"]);
 const FORM_ATTRIBUTES: ReadonlySet<string> = new Set(["xmlns", "type"]);
 const FIELD_ATTRIBUTES: ReadonlySet<string> = new Set(["xmlns", "var", "type", "label"]);
+
+/** {@link hasOther} for features. */
+function hasMoreThanVar(attrs: object): boolean {
+  for (const name in attrs) if (name !== "var" && name !== "xmlns") return true;
+  return false;
+}
 
 function hasOther(attrs: object, known: ReadonlySet<string>): boolean {
   for (const name in attrs) if (!known.has(name)) return true;

@@ -97,9 +97,10 @@ export class Announcements {
 
   /** Sets what an entity announces; returns whether that is new. */
   set(jid: string, announcement: Announcement): boolean {
-    const before = this.get(jid);
+    const asked = this.#asked.peek(jid);
+    const known = asked === undefined ? this.#unasked : this.#asked;
+    const before = asked ?? known.peek(jid);
     const isNew = before?.text === undefined || before.text !== announcement.text;
-    const known = this.#asked.has(jid) ? this.#asked : this.#unasked;
     known.set(before === undefined ? copied(jid) : jid, isNew ? announcement : before);
     if (before === undefined) this.#list(jid);
     return isNew;

@@ -1,4 +1,5 @@
 import type { DiscoInfo } from "../disco/info.js";
+import type { Inquiry } from "../disco/lookup.js";
 import { IqError, SessionLost } from "../iq/errors.js";
 import type { Announcement, Capability } from "./announcements.js";
 import type { Slots } from "./slots.js";
@@ -19,12 +20,12 @@ export interface HashQueryContext {
   learn(announcement: Announcement, info: DiscoInfo): ReadonlyMap<string, DiscoInfo>;
 }
 
-/** Who waits to hear of one entity. */
-interface Asker {
+/** Those who wait to hear of one entity. */
+export interface Asker {
   readonly announcement: Announcement;
-  readonly promise: Promise<DiscoInfo>;
-  readonly resolve: (info: DiscoInfo) => void;
-  readonly reject: (error: unknown) => void;
+  readonly inquiries: Inquiry<DiscoInfo>[];
+  /** How often the entity has announced something else meanwhile. */
+  readonly changes: number;
   /** Why the entity itself did not help. */
   error: unknown;
 }
@@ -72,17 +73,14 @@ export class HashQuery {
     this.#onEnd = onEnd;
   }
 
-  /** What an entity that announces one of the hashes is and can do. Who asks handles that it rejects. */
-  ask(jid: string, announcement: Announcement): Promise<DiscoInfo> {
+  /** Tells what an entity that announces one of the hashes is and can do. */
+  ask(jid: string, announcement: Announcement, inquiry: Inquiry<DiscoInfo>, changes = 0): void {
     const waiting = this.#askers.get(jid);
-    if (waiting !== undefined) return waiting.promise;
-    let resolve!: (info: DiscoInfo) => void;
-    let reject!: (error: unknown) => void;
-    const promise = new Promise<DiscoInfo>((onInfo, onError) => {
-      resolve = onInfo;
-      reject = onError;
-    });
-    const asker: Asker = { announcement, promise, resolve, reject, error: undefined };
+    if (waiting !== undefined) {
+      waiting.inquiries.push(inquiry);
+      return;
+    }
+    const asker: Asker = { announcement, inquiries: [inquiry], changes, error: undefined };
     this.#askers.set(jid, asker);
     const recalled = this.#context.recall(announcement);
     if (recalled instanceof Promise) {
@@ -94,7 +92,6 @@ export class HashQuery {
     } else {
       this.#recalled(jid, asker, recalled);
     }
-    return promise;
   }
 
   #recalled(jid: string, asker: Asker, known: DiscoInfo | undefined): void {
@@ -107,14 +104,14 @@ export class HashQuery {
     this.#advance();
   }
 
-  /** An entity announces something else from now on: who asked for it is rejected with this error. */
-  changed(jid: string, error: Error): void {
+  /** An entity announces something else from now on: who asked for it is returned, and told nothing. */
+  changed(jid: string): Asker | undefined {
     const asker = this.#askers.get(jid);
-    if (asker === undefined) return;
-    asker.reject(error);
+    if (asker === undefined) return undefined;
     this.#askers.delete(jid);
     this.#untried.delete(jid);
     this.#advance();
+    return asker;
   }
 
   /** An entity is gone: nobody can be told of it any more, and the next is asked. */
@@ -122,13 +119,14 @@ export class HashQuery {
     this.#tried.delete(jid);
     const attempt = this.#attempts.get(jid);
     if (attempt !== undefined) this.#cancel(attempt, error);
-    this.changed(jid, error);
+    const asker = this.changed(jid);
+    if (asker !== undefined) reject(asker, error);
     if (attempt !== undefined) this.#advance();
   }
 
   /** Rejects all who ask. */
   fail(error: Error): void {
-    for (const asker of this.#askers.values()) asker.reject(error);
+    for (const asker of this.#askers.values()) reject(asker, error);
     this.#end();
   }
 
@@ -143,7 +141,7 @@ export class HashQuery {
     // All were tried.
     const errors = [...this.#askers.values()].map((asker) => asker.error);
     const error = errors.find((some) => some !== undefined) ?? new IqError("recipient-unavailable");
-    for (const asker of this.#askers.values()) asker.reject(asker.error ?? error);
+    for (const asker of this.#askers.values()) reject(asker, asker.error ?? error);
     this.#end();
   }
 
@@ -252,13 +250,14 @@ export class HashQuery {
   }
 
   #tell(jid: string, asker: Asker, info: DiscoInfo): void {
-    asker.resolve(info.withSource({ jid }));
+    const own = info.withSource({ jid });
+    for (const inquiry of asker.inquiries) inquiry.resolve(own);
     this.#askers.delete(jid);
     this.#untried.delete(jid);
   }
 
   #reject(jid: string, asker: Asker): void {
-    asker.reject(asker.error);
+    reject(asker, asker.error);
     this.#askers.delete(jid);
   }
 
@@ -281,4 +280,8 @@ export class HashQuery {
     for (const attempt of this.#attempts.values()) this.#cancel(attempt, new Error("nobody asks any more"));
     this.#onEnd();
   }
+}
+
+function reject({ inquiries }: Asker, error: unknown): void {
+  for (const inquiry of inquiries) inquiry.reject(error);
 }

@@ -1,6 +1,7 @@
 import type { Element } from "@xmpp/xml";
 import { DiscoClient } from "../disco/client.js";
 import type { DiscoInfo } from "../disco/info.js";
+import type { Finder, Inquiry } from "../disco/lookup.js";
 import { type RegisteredFeature, registerFeature } from "../disco/registration.js";
 import { DiscoServer } from "../disco/server.js";
 import { IqError, ServiceDismissed, SessionLost } from "../iq/errors.js";
@@ -59,9 +60,6 @@ const ALGORITHMS: readonly CapsAlgorithm[] = [xep0390, xep0115];
 
 /** How often an entity may change what it announces while it is looked up by hash. */
 const MAX_CHANGES = 5;
-
-/** Ends a look-up by a hash that the entity does not announce any more. */
-const CHANGED = new Error("the entity announces something else");
 
 // A longer delay makes setTimeout fire at once.
 const MAX_DELAY = 2 ** 31 - 1;
@@ -363,7 +361,12 @@ export class EntityCapsService extends Service<EntityCapsOptions, EntityCapsEven
   #announce(jid: string, announcement: Announcement): void {
     if (!this.#announcements.set(jid, announcement)) return;
     this.#disco.forgetInfo(jid);
-    for (const query of this.#running) query.changed(jid, CHANGED);
+    // Those who asked may begin another.
+    for (const query of [...this.#running]) {
+      const asker = query.changed(jid);
+      if (asker === undefined) continue;
+      for (const inquiry of asker.inquiries) this.#find(jid, announcement, inquiry, asker.changes + 1);
+    }
     this.emit("capsChanged", jid);
   }
 
@@ -378,29 +381,27 @@ export class EntityCapsService extends Service<EntityCapsOptions, EntityCapsEven
   // Looking up
 
   /** What is known of an entity, or how to find out; undefined where its announcement is of no help. */
-  #provide(jid: string): DiscoInfo | (() => Promise<DiscoInfo>) | undefined {
+  #provide(jid: string): DiscoInfo | Finder<DiscoInfo> | undefined {
     const announcement = this.#announcements.use(jid);
     if (announcement === undefined || announcement.capabilities.length === 0) return undefined;
     for (const capability of announcement.capabilities) {
       const known = this.cache.peek(capability);
       if (known !== undefined) return known.withSource({ jid });
     }
-    return () => this.#find(jid, announcement);
+    return (inquiry) => this.#find(jid, announcement, inquiry, 0);
   }
 
-  #find(jid: string, announcement: Announcement, changes = 0): Promise<DiscoInfo> {
+  #find(jid: string, announcement: Announcement, inquiry: Inquiry<DiscoInfo>, changes: number): void {
     const { length } = announcement.capabilities;
+    if (length > 0 && changes <= MAX_CHANGES) {
+      this.#queryFor(announcement).ask(jid, announcement, inquiry, changes);
+      return;
+    }
     // No hash, or another one all the time.
-    if (length === 0 || changes > MAX_CHANGES)
-      return this.#disco.queryInfo(jid, { requireFresh: length > 0 });
-    return this.#queryFor(announcement)
-      .ask(jid, announcement)
-      .catch((error: unknown) => {
-        if (error !== CHANGED) throw error;
-        const latest = this.#announcements.get(jid);
-        if (latest === undefined) throw new IqError("recipient-unavailable");
-        return this.#find(jid, latest, changes + 1);
-      });
+    this.#disco.queryInfo(jid, { requireFresh: length > 0 }).then(
+      (info) => inquiry.resolve(info),
+      (error: unknown) => inquiry.reject(error),
+    );
   }
 
   /** The running look-up of a hash that is announced, or a new one. */
@@ -420,10 +421,14 @@ export class EntityCapsService extends Service<EntityCapsOptions, EntityCapsEven
   }
 
   #recall({ capabilities }: Announcement): DiscoInfo | Promise<DiscoInfo | undefined> | undefined {
+    let reads: Promise<DiscoInfo | undefined>[] | undefined;
     // All at once, so that a store that stalls does so once.
-    const reads = capabilities.map((capability) => this.cache.get(capability));
-    const first = reads.findIndex((read) => read !== undefined);
-    return reads[first] instanceof Promise ? firstOf(reads.slice(first)) : reads[first];
+    for (const capability of capabilities) {
+      const read = this.cache.get(capability);
+      if (read instanceof Promise) reads = [...(reads ?? []), read];
+      else if (read !== undefined) return read;
+    }
+    return reads && firstOf(reads);
   }
 
   #learn({ capabilities }: Announcement, info: DiscoInfo): Map<string, DiscoInfo> {
@@ -442,7 +447,7 @@ export class EntityCapsService extends Service<EntityCapsOptions, EntityCapsEven
 }
 
 /** The first of what is known, in order. */
-async function firstOf(reads: readonly (DiscoInfo | Promise<DiscoInfo | undefined> | undefined)[]) {
+async function firstOf(reads: readonly Promise<DiscoInfo | undefined>[]) {
   for (const read of reads) {
     const known = await read;
     if (known !== undefined) return known;

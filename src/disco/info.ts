@@ -96,9 +96,9 @@ export class DiscoInfo {
     if (isParsed(init)) {
       this.jid = init.jid;
       this.node = init.node;
-      this.identities = Object.freeze(init.identities);
-      this.features = Object.freeze(init.features);
-      this.forms = Object.freeze(init.forms);
+      this.identities = init.identities;
+      this.features = init.features;
+      this.forms = init.forms;
       this.lang = init.lang;
       Object.freeze(this);
       return;
@@ -219,9 +219,9 @@ export class DiscoInfo {
     const info = new ReceivedInfo({
       jid: sourceJid(element, source),
       node,
-      identities,
-      features,
-      forms,
+      identities: Object.freeze(identities),
+      features: Object.freeze(features),
+      forms: Object.freeze(forms),
       // An empty one says that there is none.
       lang: languageOf(query) || undefined,
       [PARSED]: true,
@@ -295,34 +295,39 @@ export class DiscoInfo {
 
   /** The same information to be kept for long: it keeps nothing alive of what it was read from. @internal */
   kept(): DiscoInfo {
+    const identities = this.identities.map(({ category, type, lang, name }) =>
+      Object.freeze({
+        category: shared(category),
+        type: shared(type),
+        ...(lang === undefined ? {} : { lang: shared(lang) }),
+        ...(name === undefined ? {} : { name: copied(name) }),
+      }),
+    );
     return this.#copy({
-      ...this,
+      jid: this.jid,
       node: this.node === undefined ? undefined : copied(this.node),
-      identities: this.identities.map(({ category, type, lang, name }) =>
-        Object.freeze({
-          category: shared(category),
-          type: shared(type),
-          ...(lang === undefined ? {} : { lang: shared(lang) }),
-          ...(name === undefined ? {} : { name: copied(name) }),
-        }),
-      ),
-      features: this.features.map(shared),
-      forms: this.forms.map((form) => form.kept()),
+      identities: Object.freeze(identities),
+      features: Object.freeze(this.features.map(shared)),
+      forms: Object.freeze(this.forms.map((form) => form.kept())),
       lang: this.lang === undefined ? undefined : shared(this.lang),
+      [PARSED]: true,
     });
   }
 
   /** The same information as another entity's or node's. */
   withSource(source: Source): DiscoInfo {
     return this.#copy({
-      ...this,
       jid: source.jid === undefined ? undefined : toJid(source.jid),
       node: toOptionalText(source.node, "node"),
+      identities: this.identities,
+      features: this.features,
+      forms: this.forms,
+      lang: this.lang,
+      [PARSED]: true,
     });
   }
 
-  #copy(parts: Omit<Parsed, typeof PARSED>): DiscoInfo {
-    const parsed: Parsed = { ...parts, [PARSED]: true };
+  #copy(parsed: Parsed): DiscoInfo {
     const info = this instanceof ReceivedInfo ? new ReceivedInfo(parsed) : new DiscoInfo(parsed);
     if (this.incomplete) incomplete.add(info);
     if (this.foreign) foreign.add(info);

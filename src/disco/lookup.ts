@@ -44,13 +44,22 @@ export interface DiscoStats {
   evicted: number;
 }
 
+/** Who is told an answer, or why there is none: once, and what comes later does nothing. */
+export interface Inquiry<T> {
+  resolve(answer: T): void;
+  reject(error: unknown): void;
+}
+
+/** Finds an answer out; where it throws, that is why there is none. */
+export type Finder<T> = (inquiry: Inquiry<T>) => void;
+
 /**
  * What is known of an entity from elsewhere: the answer, or how to get it, or undefined where nothing is known.
  *
  * It is asked before a request is sent, for an entity itself and none of its nodes. A look-up that calls a function is
  * for the provider to count.
  */
-export type Provider<T> = (jid: string) => T | (() => Promise<T>) | undefined;
+export type Provider<T> = (jid: string) => T | Finder<T> | undefined;
 
 /** The two kinds of question differ in this. */
 export interface Kind<T> {
@@ -80,13 +89,37 @@ interface Entry<T> {
   readonly plain: boolean;
 }
 
+/** Where primed futures tell how they end. */
+interface PrimeOwner<T> {
+  settle(prime: Prime<T>, value: T): void;
+  fail(prime: Prime<T>, error: unknown): void;
+}
+
 /** A primed future, started on first use. */
-interface Prime<T> {
-  readonly start: () => PromiseLike<T> | T;
+class Prime<T> implements Inquiry<T> {
+  readonly key: string;
+  readonly entry: Entry<T>;
+  readonly find: Finder<T>;
+  readonly #owner: PrimeOwner<T>;
   /** Undefined before it is started. */
   waiters: Waiters<T> | undefined;
   /** Why it failed. */
   failure: { readonly error: unknown } | undefined;
+
+  constructor(key: string, entry: Entry<T>, find: Finder<T>, owner: PrimeOwner<T>) {
+    this.key = key;
+    this.entry = entry;
+    this.find = find;
+    this.#owner = owner;
+  }
+
+  resolve(answer: T): void {
+    this.#owner.settle(this, answer);
+  }
+
+  reject(error: unknown): void {
+    this.#owner.fail(this, error);
+  }
 }
 
 /** One request and those who wait for it. */
@@ -129,7 +162,11 @@ export class Lookup<T> {
   readonly #stats: DiscoStats;
   readonly #targets = new Map<string, Target<T>>();
   /** The primed futures that are waited for. */
-  readonly #primes = new Map<Prime<T>, Entry<T>>();
+  readonly #primes = new Set<Prime<T>>();
+  readonly #primeOwner: PrimeOwner<T> = {
+    settle: (prime, value) => this.#settlePrime(prime, value),
+    fail: (prime, error) => this.#failPrime(prime, error),
+  };
   /** Reject the local questions that are open. */
   readonly #local = new Set<(error: Error) => void>();
   #ended: Error | undefined;
@@ -218,7 +255,7 @@ export class Lookup<T> {
       const entry = this.#cached(key);
       if (entry !== undefined) {
         this.#stats.hits += 1;
-        return this.#tell(key, entry, timeout, signal);
+        return this.#tell(entry, timeout, signal);
       }
       const running = this.#targets.get(key)?.running;
       if (running !== undefined && this.#isJoinable(running)) {
@@ -228,11 +265,11 @@ export class Lookup<T> {
       }
       const provided = key === jid ? this.provider?.(jid) : undefined;
       if (provided !== undefined) {
-        const entry = this.#entry(provided, true, true);
+        const entry = this.#entry(key, provided, true);
         this.#stats.primed += 1;
         if (!noCache) this.#cache?.set(key, entry);
         if (entry.prime === undefined) this.#stats.hits += 1;
-        return this.#tell(key, entry, timeout, signal);
+        return this.#tell(entry, timeout, signal);
       }
     }
     const flight = this.#send(key, jid, node, from);
@@ -244,9 +281,9 @@ export class Lookup<T> {
   }
 
   /** Sets what the next look-up is answered with; a running request leaves nothing behind. */
-  prime(address: Address, node: string | null | undefined, value: T | (() => PromiseLike<T> | T)): void {
+  prime(address: Address, node: string | null | undefined, value: T | Future<T>): void {
     const key = targetKey(toJid(address), toOptionalText(node, "node"), undefined);
-    const entry = this.#entry(value, false, !key.includes("\0"));
+    const entry = this.#entry(key, typeof value === "function" ? finder(value as Future<T>) : value, false);
     this.#stats.primed += 1;
     this.#order += 1;
     const target = this.#targets.get(key);
@@ -255,18 +292,18 @@ export class Lookup<T> {
     else this.#cache.set(key, entry);
   }
 
-  #entry(value: T | (() => PromiseLike<T> | T), provided: boolean, plain: boolean): Entry<T> {
+  #entry(key: string, value: T | Finder<T>, provided: boolean): Entry<T> {
     const isFuture = typeof value === "function";
-    return {
+    const entry: Entry<T> = {
       value: isFuture ? undefined : value,
-      prime: isFuture
-        ? { start: value as () => PromiseLike<T> | T, waiters: undefined, failure: undefined }
-        : undefined,
+      prime: undefined,
       at: isFuture ? undefined : now(),
       session: this.#iq.session.numberForPrimes,
       provided,
-      plain,
+      plain: !key.includes("\0"),
     };
+    if (isFuture) entry.prime = new Prime(key, entry, value as Finder<T>, this.#primeOwner);
+    return entry;
   }
 
   /** Forgets what is known of an entity itself; a running request leaves nothing behind, and nobody joins it. */
@@ -359,21 +396,27 @@ export class Lookup<T> {
       flight.waiters.reject(error);
       this.#iq.abandon(flight.exchange);
     }
-    for (const [prime, entry] of this.#primes) {
+    for (const prime of this.#primes) {
       // What was set for the next session waits on.
-      if (this.#ended !== undefined || entry.session < this.#iq.session.number) this.#failPrime(prime, error);
+      const isLost = this.#ended !== undefined || prime.entry.session < this.#iq.session.number;
+      if (isLost) this.#endPrime(prime, error);
     }
   }
 
-  #tell(key: string, entry: Entry<T>, timeout: number, signal: AbortSignal | undefined): Promise<T> {
+  #tell(entry: Entry<T>, timeout: number, signal: AbortSignal | undefined): Promise<T> {
     const { prime } = entry;
     if (prime === undefined) return Promise.resolve(entry.value as T);
     if (prime.failure !== undefined) return Promise.reject(prime.failure.error);
     if (prime.waiters !== undefined) return prime.waiters.wait(timeout, signal);
     prime.waiters = new Waiters(PRIMED);
     const answer = prime.waiters.wait(timeout, signal);
-    // Only now: it may ask for its own target.
-    this.#start(key, entry, prime);
+    this.#primes.add(prime);
+    try {
+      // Only now: it may ask for its own target.
+      prime.find(prime);
+    } catch (error) {
+      prime.reject(error);
+    }
     return answer;
   }
 
@@ -394,33 +437,28 @@ export class Lookup<T> {
     return undefined;
   }
 
-  #start(key: string, entry: Entry<T>, prime: Prime<T>): void {
-    this.#primes.set(prime, entry);
-    const fail = (error: unknown) => {
-      if (!this.#failPrime(prime, error)) return;
-      if (entry.provided && this.#cache?.peek(key) === entry) this.#cache.delete(key);
-    };
-    const settle = (value: T) => {
-      if (!this.#primes.has(prime)) return;
-      if (!this.#kind.is(value)) {
-        fail(new TypeError(`a primed future gave ${show(value)}`));
-        return;
-      }
-      this.#primes.delete(prime);
-      entry.value = value;
-      entry.prime = undefined;
-      entry.at = now();
-      prime.waiters?.resolve(value);
-    };
-    try {
-      Promise.resolve(prime.start()).then(settle, fail);
-    } catch (error) {
-      fail(error);
+  #settlePrime(prime: Prime<T>, value: T): void {
+    if (!this.#primes.has(prime)) return;
+    if (!this.#kind.is(value)) {
+      this.#failPrime(prime, new TypeError(`a primed future gave ${show(value)}`));
+      return;
     }
+    this.#primes.delete(prime);
+    const { entry } = prime;
+    entry.value = value;
+    entry.prime = undefined;
+    entry.at = now();
+    prime.waiters?.resolve(value);
+  }
+
+  #failPrime(prime: Prime<T>, error: unknown): void {
+    if (!this.#endPrime(prime, error)) return;
+    const { entry, key } = prime;
+    if (entry.provided && this.#cache?.peek(key) === entry) this.#cache.delete(key);
   }
 
   /** Returns whether it was open. */
-  #failPrime(prime: Prime<T>, error: unknown): boolean {
+  #endPrime(prime: Prime<T>, error: unknown): boolean {
     if (!this.#primes.delete(prime)) return false;
     prime.failure = { error };
     prime.waiters?.reject(error);
@@ -535,6 +573,18 @@ export class Lookup<T> {
       answer.then(resolve, reject).then(() => this.#local.delete(reject));
     });
   }
+}
+
+/** How to get an answer, as an application gives it. */
+type Future<T> = () => PromiseLike<T> | T;
+
+function finder<T>(future: Future<T>): Finder<T> {
+  return (inquiry) => {
+    Promise.resolve(future()).then(
+      (answer) => inquiry.resolve(answer),
+      (error: unknown) => inquiry.reject(error),
+    );
+  };
 }
 
 /** There is no request that nobody wants any more. */

@@ -30,6 +30,16 @@ function announcementOf(info: DiscoInfo, both = false): Announcement {
 
 const NEVER = 1e8;
 
+/** What somebody is told who asks. */
+function look(query: HashQuery, jid: string, announcement: Announcement): Promise<DiscoInfo> {
+  return new Promise((resolve, reject) => query.ask(jid, announcement, { resolve, reject }));
+}
+
+/** The entity announces something else: who asked gives up. */
+function change(query: HashQuery, jid: string): void {
+  for (const inquiry of query.changed(jid)?.inquiries ?? []) inquiry.reject(changed);
+}
+
 /** A request that is under way. */
 interface Request {
   readonly jid: string;
@@ -135,12 +145,12 @@ describe("a look-up by hash", () => {
     const world = new World();
     const pc = world.comes("a", PC);
     const query = world.query(pc);
-    const asked = ask(query.ask("a", pc));
+    const asked = ask(look(query, "a", pc));
     await microtasks();
     world.request("a").answer(PC);
     await asked.end;
     query.left("a", gone);
-    query.changed("a", changed);
+    change(query, "a");
     query.fail(gone);
     await microtasks();
     expect(nameOf(asked.value)).toBe("PC");
@@ -151,7 +161,7 @@ describe("a look-up by hash", () => {
     const world = new World();
     const pc = world.comes("a", PC);
     world.known.set(present(pc.capabilities[0]).key, PC);
-    const asked = ask(world.query(pc).ask("a", pc));
+    const asked = ask(look(world.query(pc), "a", pc));
     await asked.end;
     expect(asked.value?.jid).toBe("a");
     expect(world.asked).toEqual([]);
@@ -172,7 +182,7 @@ describe("a look-up by hash", () => {
           })
         : recall(announcement);
     const query = world.query(pc);
-    const [a, b] = [ask(query.ask("a", pc)), ask(query.ask("b", present(world.announcements.get("b"))))];
+    const [a, b] = [ask(look(query, "a", pc)), ask(look(query, "b", present(world.announcements.get("b"))))];
     await microtasks();
     world.request("a").fail(new IqError("forbidden"));
     await microtasks();
@@ -190,7 +200,7 @@ describe("a look-up by hash", () => {
     const pc = world.comes("a", PC);
     world.comes("b", PC);
     const query = world.query(pc);
-    const asked = ask(query.ask("a", pc));
+    const asked = ask(look(query, "a", pc));
     await quiet();
     expect(world.asked).toEqual(["a", "b"]);
     world.request("b").answer(PC);
@@ -203,9 +213,9 @@ describe("a look-up by hash", () => {
     const world = new World();
     const pc = world.comes("a", PC);
     const query = world.query(pc);
-    const asked = ask(query.ask("a", pc));
+    const asked = ask(look(query, "a", pc));
     await microtasks();
-    query.changed("a", changed);
+    change(query, "a");
     await asked.end;
     expect(asked.error).toBe(changed);
     expect(world.ended).toBe(0);
@@ -220,9 +230,9 @@ describe("a look-up by hash", () => {
     const pc = world.comes("a", PC);
     world.comes("b", PC);
     const query = world.query(pc);
-    const asked = ask(query.ask("a", pc));
+    const asked = ask(look(query, "a", pc));
     await microtasks();
-    query.changed("a", changed);
+    change(query, "a");
     await asked.end;
     world.request("a").answer(LIE);
     await microtasks();
@@ -238,9 +248,9 @@ describe("a look-up by hash", () => {
     });
     const pc = world.comes("a", PC);
     const query = world.query(pc);
-    const asked = ask(query.ask("a", pc));
+    const asked = ask(look(query, "a", pc));
     await microtasks();
-    query.changed("a", changed);
+    change(query, "a");
     await asked.end;
     release();
     await microtasks();
@@ -258,11 +268,11 @@ describe("a look-up by hash", () => {
     const pc = world.comes("a", PC);
     const stranger = world.comes("stranger", PC);
     const query = world.query(pc);
-    const a = ask(query.ask("a", pc));
+    const a = ask(look(query, "a", pc));
     await microtasks();
     world.request("a").fail(new IqError("forbidden"));
     await microtasks();
-    const b = ask(query.ask("stranger", stranger));
+    const b = ask(look(query, "stranger", stranger));
     await microtasks();
     world.request("stranger").answer(LIE);
     await Promise.all([a.end, b.end]);
@@ -276,11 +286,11 @@ describe("a look-up by hash", () => {
     const pc = world.comes("a", PC);
     const stranger = world.comes("stranger", PC);
     const query = world.query(pc);
-    const a = ask(query.ask("a", pc));
+    const a = ask(look(query, "a", pc));
     await quiet();
     world.request("stranger").answer(LIE);
     await quiet();
-    const b = ask(query.ask("stranger", stranger));
+    const b = ask(look(query, "stranger", stranger));
     await quiet();
     expect(world.asked).toEqual(["a", "stranger", "stranger"]);
     world.request("stranger").answer(LIE);
@@ -296,13 +306,13 @@ describe("a look-up by hash", () => {
     const pc = world.comes("a", PC);
     world.comes("b", PC);
     const query = world.query(pc);
-    const first = ask(query.ask("a", pc));
-    const other = ask(query.ask("b", present(world.announcements.get("b"))));
+    const first = ask(look(query, "a", pc));
+    const other = ask(look(query, "b", present(world.announcements.get("b"))));
     await microtasks();
     // Another announcement of the same hash, such as one more hash beside it.
-    query.changed("a", changed);
+    change(query, "a");
     const both = world.comes("a", PC, true);
-    const again = ask(query.ask("a", both));
+    const again = ask(look(query, "a", both));
     await first.end;
     world.request("a").answer(LIE);
     await microtasks();
@@ -319,10 +329,10 @@ describe("a look-up by hash", () => {
     const world = new World({ hedgeDelay: 0 });
     const pc = world.comes("a", PC);
     const query = world.query(pc);
-    const first = ask(query.ask("a", pc));
+    const first = ask(look(query, "a", pc));
     await quiet();
-    query.changed("a", changed);
-    const again = ask(query.ask("a", world.comes("a", PC, true)));
+    change(query, "a");
+    const again = ask(look(query, "a", world.comes("a", PC, true)));
     await Promise.all([first.end, quiet()]);
     expect(world.asked).toEqual(["a", "a"]);
     expect(world.requests.map(({ signal }) => signal.aborted)).toEqual([true, false]);
@@ -336,11 +346,11 @@ describe("a look-up by hash", () => {
     const pc = world.comes("a", PC);
     const stranger = world.comes("stranger", PC);
     const query = world.query(pc);
-    const a = ask(query.ask("a", pc));
+    const a = ask(look(query, "a", pc));
     await microtasks();
     world.request("a").fail(new IqError("forbidden"));
     await microtasks();
-    const b = ask(query.ask("stranger", stranger));
+    const b = ask(look(query, "stranger", stranger));
     await microtasks();
     world.request("stranger").fail(new IqError("not-allowed"));
     await Promise.all([a.end, b.end]);
@@ -353,7 +363,7 @@ describe("a look-up by hash", () => {
     const pc = world.comes("a", PC);
     for (const jid of ["s1", "s2"]) world.comes(jid, PC);
     const query = world.query(pc);
-    const asked = ask(query.ask("a", pc));
+    const asked = ask(look(query, "a", pc));
     await microtasks();
     world.request("a").fail(new IqError("forbidden"));
     await microtasks();
@@ -377,8 +387,8 @@ describe("a look-up by hash", () => {
     });
     const pc = world.comes("a", PC);
     const query = world.query(pc);
-    const first = ask(query.ask("a", pc));
-    const other = ask(query.ask("b", world.comes("b", PC)));
+    const first = ask(look(query, "a", pc));
+    const other = ask(look(query, "b", world.comes("b", PC)));
     await microtasks();
     query.left("a", gone);
     await first.end;
@@ -386,7 +396,7 @@ describe("a look-up by hash", () => {
     release();
     await microtasks();
     expect(world.asked).toEqual(["b"]);
-    const again = ask(query.ask("a", pc));
+    const again = ask(look(query, "a", pc));
     await microtasks();
     world.request("b").answer(LIE);
     await microtasks();
@@ -403,13 +413,13 @@ describe("a look-up by hash", () => {
     });
     const pc = world.comes("a", PC);
     const query = world.query(pc);
-    const first = ask(query.ask("a", pc));
-    const other = ask(query.ask("b", world.comes("b", PC)));
+    const first = ask(look(query, "a", pc));
+    const other = ask(look(query, "b", world.comes("b", PC)));
     await microtasks();
     query.left("a", gone);
     await first.end;
     // Nothing is left of the first attempt but its place in the queue.
-    const again = ask(query.ask("a", pc));
+    const again = ask(look(query, "a", pc));
     await microtasks();
     query.left("b", gone);
     await other.end;
@@ -427,7 +437,7 @@ describe("a look-up by hash", () => {
     const world = new World();
     const pc = world.comes("a", PC);
     const query = world.query(pc);
-    const asked = ["a", "b", "c"].map((jid) => ask(query.ask(jid, world.comes(jid, PC))));
+    const asked = ["a", "b", "c"].map((jid) => ask(look(query, jid, world.comes(jid, PC))));
     await microtasks();
     const lost = new SessionLost("gone");
     world.request("a").fail(lost);
@@ -441,9 +451,9 @@ describe("a look-up by hash", () => {
     const pc = world.comes("a", PC);
     world.comes("b", PC);
     const query = world.query(pc);
-    const asked = ask(query.ask("a", pc));
+    const asked = ask(look(query, "a", pc));
     await microtasks();
-    query.changed("a", changed);
+    change(query, "a");
     await asked.end;
     world.request("a").fail(new IqError("forbidden"));
     await microtasks();
@@ -464,7 +474,7 @@ describe("a look-up by hash", () => {
       const world = new World();
       const pc = announcementOf(PC);
       const query = world.query(pc);
-      const asked = ask(query.ask("a", pc));
+      const asked = ask(look(query, "a", pc));
       await settled();
       expect(vi.getTimerCount()).toBe(1);
       end(query, world);
@@ -478,7 +488,7 @@ describe("a look-up by hash", () => {
     const world = new World({ slots: 10_000 });
     const ambiguous = world.comes("0", AMBIGUOUS);
     const query = world.query(ambiguous);
-    const asked = Array.from({ length: 10_000 }, (_, i) => ask(query.ask(`${i}`, ambiguous)));
+    const asked = Array.from({ length: 10_000 }, (_, i) => ask(look(query, `${i}`, ambiguous)));
     while (world.requests.length < 10_000) {
       await microtasks();
       for (const request of world.open) request.answer(AMBIGUOUS);
@@ -492,7 +502,7 @@ describe("a look-up by hash", () => {
     const queries = Array.from({ length: 10_000 }, (_, i) => {
       const announcement = announcementOf(software(`${i}`));
       const query = world.query(announcement);
-      return { query, asked: ask(query.ask(`${i}`, announcement)) };
+      return { query, asked: ask(look(query, `${i}`, announcement)) };
     });
     await microtasks();
     for (const { query } of queries) query.fail(new SessionLost("gone"));
@@ -556,7 +566,7 @@ describe("whatever happens", () => {
           const who = `${event.who}`;
           const announced = world.announcements.get(who);
           if (event.kind === "come") {
-            if (announced !== undefined) query.changed(who, changed);
+            if (announced !== undefined) change(query, who);
             world.comes(who, present(INFOS[event.info]), event.both);
           } else if (event.kind === "leave") {
             world.announcements.delete(who);
@@ -564,7 +574,7 @@ describe("whatever happens", () => {
           } else if (event.kind === "ask") {
             const isAbout = announced?.capabilities.some(({ key }) => keys.has(key));
             if (announced !== undefined && isAbout && world.ended === 0) {
-              asked.push({ who, announced, question: ask(query.ask(who, announced)) });
+              asked.push({ who, announced, question: ask(look(query, who, announced)) });
             }
           } else if (event.kind === "answer") {
             isEverybody ||= INFOS[event.info] === AMBIGUOUS;

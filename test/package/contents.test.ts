@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { INSTALLED, PACKED, runNode, writeProgram } from "./consumer.ts";
 
+/** The library as one file, for Node.js. */
+const ONE_FILE = ["dist/bundle.js", "dist/bundle.js.map"];
 /** What stands in the package beside code. */
 const TEXTS = ["CHANGELOG.md", "LICENSE", "README.md", "package.json"];
 
@@ -11,7 +13,7 @@ function read(path: string): Promise<string> {
 }
 
 describe("the tarball", () => {
-  test("has each module's source, code, types and maps, four texts, and nothing else", async () => {
+  test("has each module's source, code, types and maps, all of them as one file, four texts, and nothing else", async () => {
     const sources = (await readdir(join(PACKED.source, "src"), { recursive: true })).filter((name) =>
       name.endsWith(".ts"),
     );
@@ -20,7 +22,7 @@ describe("the tarball", () => {
       `src/${source}`,
       ...["js", "js.map", "d.ts", "d.ts.map"].map((ending) => `dist/${source.replace(/ts$/, ending)}`),
     ]);
-    expect(PACKED.files.map(({ path }) => path).sort()).toEqual([...TEXTS, ...code].sort());
+    expect(PACKED.files.map(({ path }) => path).sort()).toEqual([...TEXTS, ...ONE_FILE, ...code].sort());
     const kib = (bytes: number) => `${(bytes / 1024).toFixed(1)} KiB`;
     process.stderr.write(
       `The package: ${PACKED.files.length} files, ${kib(PACKED.size)} packed, ${kib(PACKED.unpackedSize)} unpacked\n`,
@@ -29,6 +31,7 @@ describe("the tarball", () => {
 
   test("is built anew: what an earlier build left is gone", async () => {
     await expect(access(join(PACKED.source, "dist/index.js"))).resolves.toBeUndefined();
+    await expect(access(join(PACKED.source, "dist/bundle.js"))).resolves.toBeUndefined();
     await expect(access(join(PACKED.source, "dist/gone"))).rejects.toThrow("ENOENT");
   });
 

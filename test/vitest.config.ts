@@ -77,8 +77,6 @@ export default defineConfig({
         test: {
           name,
           include: [`test/${name}/**/*.test.ts`],
-          // A bad network takes its time, and what xmpp.js makes of it is not always the same: npm run chaos.
-          exclude: process.env["CHAOS_QUERIES"] === undefined ? ["**/broken-network.test.ts"] : [],
           globalSetup: name === "package" ? ["test/package/setup.ts"] : [],
           testTimeout: 60_000,
           hookTimeout: 60_000,

@@ -298,7 +298,8 @@ export class Lookup<T> {
       value: isFuture ? undefined : value,
       prime: undefined,
       at: isFuture ? undefined : now(),
-      session: this.#iq.session.numberForPrimes,
+      // What was announced before a cut is no news of the next session.
+      session: provided ? this.#iq.session.number : this.#iq.session.numberForPrimes,
       provided,
       plain: !key.includes("\0"),
     };

@@ -1,7 +1,7 @@
 // A client behind a bad network, at real servers: see test/support/chaos-proxy.ts for what breaks.
 //
 // Settable by the environment: CHAOS_SEED (what happens, in which order, and where it breaks), CHAOS_QUERIES and
-// CHAOS_CUTS (how many of each; as many presences as queries). `npm run chaos` has the full size.
+// CHAOS_CUTS (how many of each; as many presences as queries). `npm test` has a small size, `npm run chaos` the full one.
 import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
@@ -19,6 +19,7 @@ import {
   DiscoItems,
   DiscoServer,
   EntityCapsService,
+  IqError,
   IqTimeout,
   NS_DISCO_INFO,
   SessionLost,
@@ -32,14 +33,15 @@ import { LOOPBACK } from "../support/ports.ts";
 import { Prosody } from "../support/prosody.ts";
 import { Random } from "../support/random.ts";
 import { type ConnectOptions, connect, connectComponent, type Ready } from "../support/ready.ts";
-import { type Connection, survive } from "../support/survive.ts";
+import { beginAnew, type Connection, survive } from "../support/survive.ts";
+import { TcpProxy } from "../support/tcp-proxy.ts";
 
 const SEED = Number(process.env["CHAOS_SEED"] ?? 1);
-const QUERIES = Number(process.env["CHAOS_QUERIES"] ?? 1_000);
-const BREAKS = Number(process.env["CHAOS_CUTS"] ?? 20);
+const QUERIES = Number(process.env["CHAOS_QUERIES"] ?? 400);
+const BREAKS = Number(process.env["CHAOS_CUTS"] ?? 8);
 const PER_BREAK = Math.ceil(QUERIES / BREAKS);
 
-vi.setConfig({ testTimeout: 60_000 + 3_000 * BREAKS, hookTimeout: 60_000 });
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
 const POLL = { interval: 5, timeout: 30_000 };
 /**
  * How long a server may take that may be deaf: Prosody 0.12 reads a stream that is resumed as if it went on in the middle
@@ -53,6 +55,14 @@ const PATIENCE = 30_000;
  * what waited for its answers acts on those of the next one, too.
  */
 const STUCK = 2_000;
+/**
+ * The same with ejabberd 23.01 over WebSocket, where a stream may be resumed: what it was about to write when the connection
+ * broke, it tries to write for 15 seconds, and hears of no resumption meanwhile. Then it resumes the stream, or begins a new
+ * session. To give up and come again sooner is of no use.
+ */
+const STALLED = 20_000;
+/** How much time a cut may take, all in all. */
+const PER_CUT = { normal: 3_000, stalled: 20_000 };
 
 const ECHO = "echo.localhost";
 const CONTACTS = 100;
@@ -81,12 +91,19 @@ const variantByNode = new Map(
 
 const variantOf = (info: DiscoInfo) => Number(/^Software (\d+)$/.exec(info.name() ?? "")?.[1] ?? -1);
 
+function isAnswer(element: Element): boolean {
+  return element.is("iq") && ["result", "error"].includes(element.attrs["type"]);
+}
+
 /** Remembers what those who are asked really said, to whom and when. */
 class Witness {
   /** By the number that each answer has in it. */
   readonly said = new Map<string, { readonly from: string; readonly to: string; readonly node: string }>();
   /** How often each target was asked in a session, which has a JID of its own. */
   readonly asked = new Map<string, number>();
+  /** The ids of the answers that were handed to the server, and of those that came from it. */
+  readonly told = new Set<unknown>();
+  readonly heard = new Set<unknown>();
   /** What each contact has run so far, the latest last. */
   readonly history: number[][] = Array.from({ length: CONTACTS }, (_, index) => [index % VARIANTS]);
   #serial = 0;
@@ -109,11 +126,17 @@ class Witness {
   forget(): void {
     this.said.clear();
     this.asked.clear();
+    this.told.clear();
+    this.heard.clear();
     this.history.length = 0;
   }
 
   /** Has a client or component tell what it is asked, and notes it. */
-  attend(server: DiscoServer): void {
+  attend(xmpp: Client | Component): void {
+    xmpp.on("send", (stanza: Element) => {
+      if (isAnswer(stanza)) this.told.add(stanza.attrs["id"]);
+    });
+    const server = withServices(xmpp).summon(DiscoServer);
     server.setNodeHandler("getInfo", ({ jid = "", node = "", from }) => {
       const name = this.note("info", from, jid, node);
       const index = Number(/^c(\d+)@/.exec(jid)?.[1] ?? -1);
@@ -210,7 +233,7 @@ async function heap(): Promise<number> {
 class Storm implements AsyncDisposable {
   readonly witness = new Witness();
   readonly failures: string[] = [];
-  readonly outcomes = { answered: 0, lost: 0 };
+  readonly outcomes = { answered: 0, lost: 0, withheld: 0 };
   sessions = 0;
   resumed = 0;
   presences = 0;
@@ -218,13 +241,17 @@ class Storm implements AsyncDisposable {
   stuck = 0;
   /** How often the server heard nothing more in a stream that was resumed. */
   deaf = 0;
-  /** Whether it is one that does that. */
+  /** Whether it is a server that does that. */
   readonly mayBeDeaf: boolean;
+  /** How long each disconnection took, in seconds. */
+  readonly outages: number[] = [];
   /**
-   * Whether it takes 15 seconds over a resumption after one that was cut: ejabberd 23.01 does, over WebSocket, and most
-   * often begins a new session then.
+   * Whether it may take 15 seconds over a resumption: {@link STALLED}. Of the answers that come to ejabberd meanwhile, it
+   * loses some.
    */
   readonly stalls: boolean;
+  readonly #stuck: number;
+  #brokenAt: number | undefined;
   /** For each contact the place in its history that was announced last in this session, or that it began with. */
   #floor: number[] = [];
 
@@ -240,25 +267,39 @@ class Storm implements AsyncDisposable {
     juliet: Ready<Client>,
     component: Ready<Component>,
     disco: DiscoClient,
-    mayBeDeaf: boolean,
-    stalls: boolean,
+    faults: { readonly mayBeDeaf: boolean; readonly stalls: boolean },
   ) {
     this.proxy = proxy;
     this.romeo = romeo;
     this.juliet = juliet;
     this.component = component;
     this.disco = disco;
-    this.mayBeDeaf = mayBeDeaf;
-    this.stalls = stalls;
-    this.witness.attend(withServices(component.xmpp).summon(DiscoServer));
-    this.witness.attend(withServices(juliet.xmpp).summon(DiscoServer));
+    this.mayBeDeaf = faults.mayBeDeaf;
+    this.stalls = faults.stalls;
+    this.#stuck = faults.stalls ? STALLED : STUCK;
+    this.witness.attend(component.xmpp);
+    this.witness.attend(juliet.xmpp);
+    romeo.xmpp.on("element", (element: Element) => {
+      if (isAnswer(element)) this.witness.heard.add(element.attrs["id"]);
+    });
     const begin = () => {
       this.sessions += 1;
       this.#floor = this.witness.history.map((variants) => variants.length - 1);
     };
     begin();
-    romeo.xmpp.on("online", begin);
+    const connected = () => {
+      if (this.#brokenAt !== undefined) this.outages.push((performance.now() - this.#brokenAt) / 1_000);
+      this.#brokenAt = undefined;
+    };
+    romeo.xmpp.on("disconnect", () => {
+      this.#brokenAt ??= performance.now();
+    });
+    romeo.xmpp.on("online", () => {
+      connected();
+      begin();
+    });
     streamManagement(romeo.xmpp).on("resumed", () => {
+      connected();
       this.resumed += 1;
     });
     romeo.xmpp.on("stanza", (stanza: Element) => {
@@ -300,15 +341,10 @@ class Storm implements AsyncDisposable {
     romeo.xmpp.timeout = 2_000;
     if (disco === undefined) throw new Error("nothing was prepared");
     const isProsody = server instanceof Prosody;
-    return new Storm(
-      proxy,
-      romeo,
-      juliet,
-      component,
-      disco,
-      isProsody && smacks,
-      !isProsody && smacks && !isTcp,
-    );
+    return new Storm(proxy, romeo, juliet, component, disco, {
+      mayBeDeaf: isProsody && smacks,
+      stalls: !isProsody && smacks && !isTcp,
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -344,7 +380,10 @@ class Storm implements AsyncDisposable {
     const settled = Promise.all(running);
     // There may have been too few bytes.
     await Promise.race([settled, sleep(150)]);
-    if (this.cuts === cuts) this.proxy.cut(step.how);
+    while (this.cuts === cuts) {
+      await this.back();
+      this.proxy.cut(step.how);
+    }
     // Meanwhile, since what is asked may not end before.
     await Promise.all([settled, this.back()]);
     const hasCause = canResume ? this.sessions > sessions : this.cuts > cuts;
@@ -357,25 +396,25 @@ class Storm implements AsyncDisposable {
   async back(): Promise<void> {
     const { xmpp } = this.romeo;
     const deadline = performance.now() + PATIENCE;
-    let stuckAt = performance.now() + STUCK;
+    let stuckAt = performance.now() + this.#stuck;
     for (let probe = 1; ; probe += 1) {
       if (xmpp.status === "online") {
         const node = `probe-${this.cuts}-${this.presences}-${probe}`;
-        const timeout = this.mayBeDeaf ? DEAF : PATIENCE;
+        const timeout = this.mayBeDeaf || this.stalls ? DEAF : PATIENCE;
         const answer = await this.disco.queryInfo(ECHO, { node, timeout }).catch((error: unknown) => error);
         if (answer instanceof DiscoInfo) return;
         if (answer instanceof IqTimeout && this.mayBeDeaf) {
           this.deaf += 1;
-          await xmpp.stop().catch(() => {});
-          await xmpp.start();
-        } else if (!(answer instanceof SessionLost)) {
+          await beginAnew(xmpp);
+        } else if (!(answer instanceof SessionLost || (answer instanceof IqTimeout && this.stalls))) {
           throw answer;
         }
+        stuckAt = performance.now() + this.#stuck;
       }
       if (performance.now() > deadline)
         throw new Error(`the client does not come back: it is ${xmpp.status}`);
       if (performance.now() > stuckAt && xmpp.status !== "online") {
-        stuckAt = performance.now() + STUCK;
+        stuckAt = performance.now() + this.#stuck;
         this.stuck += 1;
         await xmpp.disconnect().catch(() => {});
       }
@@ -407,8 +446,16 @@ class Storm implements AsyncDisposable {
       if (wrong !== undefined) this.failures.push(wrong);
     } catch (error) {
       if (error instanceof SessionLost) this.outcomes.lost += 1;
+      else if (this.#isWithheld(error)) this.outcomes.withheld += 1;
       else this.failures.push(`${JSON.stringify(query)}: ${error}`);
     }
+  }
+
+  /** Whether no answer came as the server was handed one and has not passed it on. */
+  #isWithheld(error: unknown): boolean {
+    if (!this.stalls || !(error instanceof IqTimeout) || error.request === undefined) return false;
+    const id: unknown = error.request.attrs["id"];
+    return this.witness.told.has(id) && !this.witness.heard.has(id);
   }
 
   /** Resolves with what is wrong with the answer. */
@@ -476,7 +523,10 @@ describe.each([
           failures: [],
           repeated: [],
         });
-        expect(storm.outcomes.answered + storm.outcomes.lost).toBe(PER_BREAK * BREAKS);
+        const { answered, lost, withheld } = storm.outcomes;
+        expect(answered + lost + withheld).toBe(PER_BREAK * BREAKS);
+        // Only with ejabberd, and only what it was handed and has lost: now and then some of one cut.
+        expect(withheld).toBeLessThan(Math.max(QUERIES / 50, PER_BREAK));
         expect(storm.cuts).toBeGreaterThanOrEqual(BREAKS);
         if (smacks) expect(storm.resumed).toBeGreaterThan(0);
         else expect(storm.sessions).toBeGreaterThan(BREAKS / 2);
@@ -484,7 +534,8 @@ describe.each([
         storm.disco.flushCache();
         storm.witness.forget();
         await quiet(xmpp);
-        expect(listeners(xmpp)).toEqual(before.listeners);
+        // An end or a beginning that xmpp.js gave up on waits for its timeout.
+        await expect.poll(() => listeners(xmpp), POLL).toEqual(before.listeners);
         expect(listeners(streamManagement(xmpp))).toEqual(before.sm);
         await until(() => {
           // What xmpp.js asked in a negotiation that was cut has a timer of half a minute.
@@ -493,16 +544,18 @@ describe.each([
           return timers <= (resources["Timeout"] ?? 0);
         }, "the timers are as many as before");
         const grown = (await heap()) - before.heap;
-        const { answered, lost } = storm.outcomes;
         // biome-ignore lint/suspicious/noConsole: the figures of a run are what `npm run chaos` is for
         console.log(
           `${name} over ${transport} ${how}, seed ${SEED}: ${answered} answered, ${lost} lost with their session, ` +
-            `${storm.presences} presences received; ${storm.cuts} cuts (${JSON.stringify(cuts)}), ` +
-            `${storm.resumed} resumed, ${storm.sessions} sessions, ${storm.stuck} negotiations hung, ${storm.deaf} times deaf; heap ${(grown / 1e6).toFixed(2)} MB more, ` +
-            `${((performance.now() - startedAt) / 1_000).toFixed(1)} s`,
+            `${withheld} withheld by the server, ${storm.presences} presences received; ${storm.cuts} cuts (${JSON.stringify(cuts)}), ` +
+            `${storm.resumed} resumed, ${storm.sessions} sessions, ${storm.stuck} negotiations hung, ` +
+            `${storm.deaf} times deaf, ${storm.outages.filter((seconds) => seconds > 10).length} times away for ` +
+            `more than 10 s, ${Math.max(...storm.outages).toFixed(1)} s at most; ` +
+            `heap ${(grown / 1e6).toFixed(2)} MB more, ${((performance.now() - startedAt) / 1_000).toFixed(1)} s`,
         );
         expect(grown).toBeLessThan(TOLERANCE);
       },
+      60_000 + BREAKS * (name === "ejabberd" && smacks ? PER_CUT.stalled : PER_CUT.normal),
     );
   });
 });
@@ -514,6 +567,31 @@ async function until(isSo: () => boolean, what: string): Promise<void> {
     if (performance.now() > deadline) throw new Error(`not so: ${what}`);
     await sleep(5);
   }
+}
+
+/**
+ * What is answered in the session that lasts: xmpp.js 0.14 may begin another one soon after it has come back, as the end of
+ * an old stream, for which it waits yet, ends the new one.
+ */
+async function lasting<T>(
+  ask: () => Promise<T>,
+  isPassing: (error: unknown) => boolean = (error) => error instanceof SessionLost,
+): Promise<T> {
+  for (const deadline = performance.now() + PATIENCE; ; await sleep(5)) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!isPassing(error) || performance.now() > deadline) throw error;
+    }
+  }
+}
+
+/** Whether whom was asked, or who asks, is between two sessions. */
+function isAway(error: unknown): boolean {
+  return (
+    error instanceof SessionLost ||
+    (error instanceof IqError && ["recipient-unavailable", "service-unavailable"].includes(error.condition))
+  );
 }
 
 /** Resolves when xmpp.js waits for nothing that was sent. */
@@ -585,7 +663,10 @@ describe("a server that is replaced by another one on the same port", () => {
 
       expect(juliet.xmpp.jid?.toString()).toBe(juliet.jid);
       expect(caps.announces(juliet.jid)).toBe(false);
-      const [info, contact] = await Promise.all([disco.queryInfo("localhost"), disco.queryInfo(juliet.jid)]);
+      const [info, contact] = await Promise.all([
+        lasting(() => disco.queryInfo("localhost")),
+        lasting(() => disco.queryInfo(juliet.jid), isAway),
+      ]);
       expect([CARBONS, "urn:xmpp:ping", "jabber:iq:version"].map((feature) => info.has(feature))).toEqual([
         true,
         false,
@@ -616,7 +697,7 @@ describe("a server that is replaced by another one on the same port", () => {
       proxy.target = server.port;
       proxy.cut("reset");
       await back;
-      const now = await who();
+      const now = await lasting(who);
       expect(now[0]).toBe(name);
       if (name === "Prosody") expect(now).toEqual(first);
       else expect(now).not.toEqual(first);
@@ -708,10 +789,41 @@ describe("what a bad network does to xmpp.js 0.14", () => {
     expect(error instanceof IqTimeout || error instanceof SessionLost).toBe(true);
     if (error instanceof IqTimeout) {
       romeo.xmpp.timeout = 500;
-      await romeo.xmpp.stop().catch(() => {});
-      await romeo.xmpp.start();
+      await beginAnew(romeo.xmpp);
     }
     await expect.poll(() => romeo.xmpp.status, POLL).toBe("online");
-    expect((await disco.queryInfo("localhost")).hasIdentity("server", "im")).toBe(true);
+    const info = await lasting(() => disco.queryInfo("localhost"));
+    expect(info.hasIdentity("server", "im")).toBe(true);
+  });
+
+  test("where <r/> comes in the same bytes as <enabled/>, the stanzas of the stream before are acknowledged: Prosody ends the stream, and what is asked works in the next session", async () => {
+    await using prosody = await Prosody.start({ smacks: true });
+    await using proxy = await TcpProxy.start(prosody.port);
+    await using romeo = await connect({
+      service: `xmpp://${LOOPBACK}:${proxy.port}`,
+      username: "romeo",
+      reconnectDelay: 20,
+      prepare: survive,
+    });
+    const { xmpp } = romeo;
+    const disco = withServices(xmpp).summon(DiscoClient);
+    for (let count = 0; count < 10; count += 1) await disco.queryInfo("localhost", { requireFresh: true });
+    const isEnabling = new Promise<void>((resolve) => {
+      xmpp.on("send", (stanza: Element) => {
+        if (stanza.name === "enable") resolve();
+      });
+    });
+    const ended = new Promise((resolve) => xmpp.once("error", resolve));
+    await xmpp.disconnect();
+    await isEnabling;
+    proxy.hold("down");
+    const asked = disco.queryInfo("localhost").catch((error: unknown) => error);
+    await sleep(200);
+    proxy.release();
+    expect(String(await ended)).toContain("Client acknowledged more stanzas than sent by server");
+    const answer = await asked;
+    expect(answer instanceof DiscoInfo || answer instanceof SessionLost).toBe(true);
+    const info = await lasting(() => disco.queryInfo("localhost", { requireFresh: true }));
+    expect(info.hasIdentity("server", "im")).toBe(true);
   });
 });

@@ -26,3 +26,19 @@ export function survive(xmpp: Client): void {
   // Nothing else of xmpp.js listens for these.
   xmpp.on("disconnect", () => xmpp.removeAllListeners("nonza"));
 }
+
+/**
+ * Ends the session and begins to connect for a new one: what helps with a server that hears nothing more.
+ *
+ * It does not wait for that one. What xmpp.js does by itself at that time, such as to connect again or to end a stream
+ * after an error, may go on behind `stop()` and change the state: `start()` fails then with "Connection is not offline".
+ */
+export async function beginAnew(xmpp: Client): Promise<void> {
+  xmpp.reconnect.stop();
+  do await xmpp.stop().catch(() => {});
+  while (xmpp.status !== "offline");
+  xmpp.reconnect.start();
+  // Not start(): where that fails halfway, it leaves a promise behind that rejects, and nobody can catch it. Where this one
+  // fails, xmpp.js connects again by itself.
+  xmpp.reconnect.reconnect().catch(() => {});
+}

@@ -91,7 +91,12 @@ export class TcpProxy implements AsyncDisposable {
     const link = new Link(client, server);
     this.#links.add(link);
     for (const direction of this.#held) link[direction].hold();
-    client.once("close", () => this.#links.delete(link));
+    // Until both sides are closed: a half that is left would outlive the proxy.
+    for (const [socket, other] of [
+      [client, server],
+      [server, client],
+    ] as const)
+      socket.once("close", () => other.closed && this.#links.delete(link));
   }
 }
 

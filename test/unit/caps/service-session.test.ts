@@ -133,6 +133,22 @@ describe("when the session is lost", () => {
     await until(() => on.xmpp.status !== "online");
     expect(nameOf(await on.disco.queryInfo(JULIET))).toBe("PC");
   });
+
+  test("what an announcement answered while the stream was cut is not believed in a new session", async () => {
+    const on = await stage({ memory: { streamManagement: true } });
+    on.comes(JULIET, PC);
+    await quiet(2);
+    await on.disco.queryInfo(JULIET);
+    // The hash is known yet.
+    on.disco.flushCache();
+    on.server.resumable = false;
+    on.server.cut();
+    await until(() => on.xmpp.status !== "online");
+    expect(nameOf(await on.disco.queryInfo(JULIET))).toBe("PC");
+    on.answers(JULIET, PHONE);
+    await until(() => on.xmpp.status === "online");
+    expect(nameOf(await on.disco.queryInfo(JULIET))).toBe("Phone");
+  });
 });
 
 describe("when it is dismissed", () => {

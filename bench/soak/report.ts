@@ -132,6 +132,9 @@ export function page(soak: Soak): string {
     Object.entries(record)
       .map(([name, count]) => `${count} ${name}`)
       .join(", ") || "none";
+  const miscounted = Object.entries(counts.ended)
+    .filter(([text]) => text.includes("Client acknowledged"))
+    .reduce((sum, [, times]) => sum + times, 0);
   const judged = verdicts(soak).map(
     ({ what, said, isFlat }) => `| ${what} | ${said} | ${isFlat ? "flat" : "not flat"} |`,
   );
@@ -165,7 +168,8 @@ turn: the connection is cut and the stream resumes, the client begins a new sess
 was busy with it for ${Math.round((100 * (last?.cpu ?? 0)) / seconds)} % of the time, besides that of Prosody.
 
 xmpp.js 0.14 keeps each stanza until the server has acknowledged it, and asks for that when nothing was sent for 250 ms:
-never, under such a load. So the load asks itself, four times a second.
+never, under such a load. So the load asks itself, four times a second. An \`<r/>\` that comes in the same bytes as
+\`<enabled/>\` it answers with the count of the stream before; Prosody ends such a stream, and a new session begins.
 
 | | |
 | --- | --- |
@@ -177,6 +181,8 @@ never, under such a load. So the load asks itself, four times a second.
 | requests of others answered | ${rate(last?.told ?? 0)} |
 | presences received | ${rate(last?.presences ?? 0)} |
 | breaks; streams resumed; new sessions of the client | ${counts.cuts}; ${counts.resumed}; ${counts.sessions} |
+| streams on which Prosody heard nothing after they had resumed | ${counts.deaf} |
+| streams that Prosody ended because xmpp.js had miscounted | ${miscounted} |
 | **wrong answers** | **${wrongOf(counts)}** |
 | what kept the process alive before the run, and after it | ${resources(before)}; ${resources(after)} |
 

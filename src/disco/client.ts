@@ -333,7 +333,13 @@ export class DiscoClient extends Service<DiscoClientOptions, DiscoClientEvents> 
     this.#items.size = size;
   }
 
-  /** How long an answer to disco#info is believed, in milliseconds from its arrival. @throws RangeError when it is no time */
+  /**
+   * How long an answer to disco#info is believed, in milliseconds from its arrival.
+   *
+   * Setting the clock changes nothing. The time that a computer sleeps may not count; what was cached goes with the session.
+   *
+   * @throws RangeError when it is no time
+   */
   get infoTtl(): number {
     return this.#info.ttl;
   }
@@ -342,7 +348,7 @@ export class DiscoClient extends Service<DiscoClientOptions, DiscoClientEvents> 
     this.#info.ttl = ttl;
   }
 
-  /** How long an answer to disco#items is believed, in milliseconds from its arrival. @throws RangeError when it is no time */
+  /** Like {@link infoTtl}, for answers to disco#items. @throws RangeError when it is no time */
   get itemsTtl(): number {
     return this.#items.ttl;
   }

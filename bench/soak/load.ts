@@ -195,6 +195,11 @@ export class Load implements AsyncDisposable {
     await Promise.all(this.#tasks);
   }
 
+  /** See {@link TcpProxy.lost}. */
+  get socketsLost(): number {
+    return this.#proxy.lost;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await endAll(this.#parts);
   }

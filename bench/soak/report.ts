@@ -36,6 +36,8 @@ export interface Soak {
   readonly counts: Counts;
   readonly before: Readonly<Record<string, number>>;
   readonly after: Readonly<Record<string, number>>;
+  /** Sockets of the proxy that Node.js could neither reset nor close. */
+  readonly socketsLost: number;
 }
 
 /** What is judged, and what is said of it. */
@@ -118,7 +120,7 @@ export function wrongOf({ wrong }: Counts): number {
 
 /** The page that tells of a run. */
 export function page(soak: Soak): string {
-  const { samples, counts, minutes, seed, before, after } = soak;
+  const { samples, counts, minutes, seed, before, after, socketsLost } = soak;
   const last = samples.at(-1);
   const seconds = last?.seconds ?? 1;
   const rate = (count: number) => `${short(count)} (${short(count / seconds)} a second)`;
@@ -185,6 +187,7 @@ never, under such a load. So the load asks itself, four times a second. An \`<r/
 | streams that Prosody ended because xmpp.js had miscounted | ${miscounted} |
 | **wrong answers** | **${wrongOf(counts)}** |
 | what kept the process alive before the run, and after it | ${resources(before)}; ${resources(after)} |
+| sockets of the proxy between that Node.js lost: one that fails while it is reset is not closed | ${socketsLost} |
 
 Every answer was compared with what had to come. Look-ups by kind:
 

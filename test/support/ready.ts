@@ -37,7 +37,7 @@ export interface Ready<E> extends AsyncDisposable {
   readonly xmpp: E;
   /** Its full JID after the login. */
   readonly jid: string;
-  /** Whatever its event "error" was emitted with so far. */
+  /** What its event "error" was emitted with, the latest hundred: one of the stream keeps its parser alive. */
   readonly errors: readonly Error[];
   /** Ends the connection, and does not connect again. */
   stop(): Promise<void>;
@@ -70,7 +70,9 @@ export async function connectComponent(options: ConnectComponentOptions): Promis
 
 async function ready<E extends Client | Component>(xmpp: E, options: ReadyOptions<E>): Promise<Ready<E>> {
   const errors: Error[] = [];
-  xmpp.on("error", (error: Error) => errors.push(error));
+  xmpp.on("error", (error: Error) => {
+    if (errors.push(error) > 100) errors.shift();
+  });
   if (options.reconnect === false) xmpp.reconnect.stop();
   if (options.reconnectDelay !== undefined) xmpp.reconnect.delay = options.reconnectDelay;
   const stop = async () => {

@@ -43,6 +43,12 @@ export class TcpProxy implements AsyncDisposable {
     return address.port;
   }
 
+  /**
+   * How many sockets Node.js has lost: one that fails while its reset waits for what it has to write yet is neither reset
+   * (`reset EINVAL`) nor closed, and keeps the process alive.
+   */
+  lost = 0;
+
   /** How many connections there are. */
   get connections(): number {
     return this.#links.size;
@@ -91,12 +97,13 @@ export class TcpProxy implements AsyncDisposable {
     const link = new Link(client, server);
     this.#links.add(link);
     for (const direction of this.#held) link[direction].hold();
-    // Until both sides are closed: a half that is left would outlive the proxy.
-    for (const [socket, other] of [
-      [client, server],
-      [server, client],
-    ] as const)
-      socket.once("close", () => other.closed && this.#links.delete(link));
+    for (const socket of [client, server]) {
+      socket.on("error", (error: NodeJS.ErrnoException) => {
+        if (error.syscall === "reset") this.lost += 1;
+      });
+      // Until both are: a half that is left would outlive the proxy.
+      socket.once("close", () => client.closed && server.closed && this.#links.delete(link));
+    }
   }
 }
 

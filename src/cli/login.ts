@@ -245,9 +245,9 @@ async function askPassword(account: string, signal: AbortSignal): Promise<string
   }
 }
 
-/** Node.js has a WebSocket of its own from 22 on. */
+/** That of Node.js, from 22 on, does not tell why there is no connection. */
 async function provideWebSocket(service: string): Promise<void> {
-  if (!/^wss?:/i.test(service) || "WebSocket" in globalThis) return;
+  if (!/^wss?:/i.test(service)) return;
   const { WebSocket } = await import("ws");
   Object.assign(globalThis, { WebSocket });
 }

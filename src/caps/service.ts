@@ -7,6 +7,7 @@ import { DiscoServer } from "../disco/server.js";
 import { IqError, ServiceDismissed, SessionLost } from "../iq/errors.js";
 import { IqService } from "../iq/iq-service.js";
 import type { SessionListener } from "../iq/session.js";
+import { MAX_DELAY } from "../iq/wait.js";
 import { type Entity, isComponent, OwnJid } from "../services/entity.js";
 import { onDismissal } from "../services/registry.js";
 import { Service } from "../services/service.js";
@@ -60,9 +61,6 @@ const ALGORITHMS: readonly CapsAlgorithm[] = [xep0390, xep0115];
 
 /** How often an entity may change what it announces while it is looked up by hash. */
 const MAX_CHANGES = 5;
-
-// A longer delay makes setTimeout fire at once.
-const MAX_DELAY = 2 ** 31 - 1;
 
 /**
  * Entity capabilities, both ways (XEP-0115, XEP-0390): presence tells what contacts can do, so that one query for

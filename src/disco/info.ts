@@ -202,7 +202,7 @@ export class DiscoInfo {
       if (own === NS_DISCO_INFO && name === "feature") {
         if (attrs.var) features.push(attrs.var);
         else isIncomplete = true;
-        hasMore ||= child.children.length > 0 || hasMoreThanVar(attrs);
+        hasMore ||= child.children.length > 0 || hasOther(attrs, FEATURE_ATTRIBUTES);
       } else if (own === NS_DISCO_INFO && name === "identity") {
         if (attrs.category && attrs.type) identities.push(parseIdentity(attrs));
         else isIncomplete = true;
@@ -352,15 +352,10 @@ function isParsed(init: DiscoInfoInit): init is Parsed {
 }
 
 const QUERY_ATTRIBUTES: ReadonlySet<string> = new Set(["xmlns", "node", "xml:lang"]);
+const FEATURE_ATTRIBUTES: ReadonlySet<string> = new Set(["xmlns", "var"]);
 const IDENTITY_ATTRIBUTES: ReadonlySet<string> = new Set(["xmlns", "category", "type", "name", "xml:lang"]);
 const FORM_ATTRIBUTES: ReadonlySet<string> = new Set(["xmlns", "type"]);
 const FIELD_ATTRIBUTES: ReadonlySet<string> = new Set(["xmlns", "var", "type", "label"]);
-
-/** {@link hasOther} for features. */
-function hasMoreThanVar(attrs: object): boolean {
-  for (const name in attrs) if (name !== "var" && name !== "xmlns") return true;
-  return false;
-}
 
 function hasOther(attrs: object, known: ReadonlySet<string>): boolean {
   for (const name in attrs) if (!known.has(name)) return true;

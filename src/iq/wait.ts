@@ -8,8 +8,8 @@ export interface WaitOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-// A longer delay makes setTimeout fire at once.
-const MAX_DELAY = 2 ** 31 - 1;
+/** The longest delay, in milliseconds: with a longer one setTimeout fires at once. */
+export const MAX_DELAY = 2 ** 31 - 1;
 
 /** Returns the timeout where it is one. @throws RangeError where it is not */
 export function toTimeout(value: unknown, what = "timeout"): number {

@@ -17,9 +17,10 @@ import {
   withServices,
 } from "../../src/index.ts";
 import { Ejabberd } from "../support/ejabberd.ts";
+import type { Direction } from "../support/loopback-proxy.ts";
 import { LOOPBACK } from "../support/ports.ts";
 import { type ConnectOptions, connect, type Ready } from "../support/ready.ts";
-import { type Direction, TcpProxy } from "../support/tcp-proxy.ts";
+import { TcpProxy } from "../support/tcp-proxy.ts";
 
 // For a busy machine; without other work no test takes longer than four seconds.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });

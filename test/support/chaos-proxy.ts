@@ -1,8 +1,6 @@
-import { once } from "node:events";
-import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
-import { LOOPBACK } from "./ports.ts";
+import type { Socket } from "node:net";
+import { type Direction, Link, LoopbackProxy } from "./loopback-proxy.ts";
 import { Random } from "./random.ts";
-import type { Direction } from "./tcp-proxy.ts";
 
 /**
  * How a connection breaks: reset on both sides, ended in order on both sides, or half-open, so that nothing comes
@@ -40,39 +38,24 @@ type Settings = Required<Omit<ChaosOptions, "whole">> & Pick<ChaosOptions, "whol
  * const { xmpp } = await connect({ service: `xmpp://127.0.0.1:${proxy.port}`, username: "romeo" });
  * proxy.cutAfter("reset", "down", 500);
  */
-export class ChaosProxy implements AsyncDisposable {
-  /** The port that new connections lead to. */
-  target: number;
+export class ChaosProxy extends LoopbackProxy<ChaosLink> {
   /** How many connections were cut, by how. */
   readonly cuts: Record<Cut, number> = { end: 0, reset: 0, silence: 0 };
   readonly #options: Settings;
-  readonly #server: Server;
-  readonly #links = new Set<Link>();
   /** How the next connections break, and after how many bytes. */
   readonly #doomed: { readonly how: Cut; readonly direction: Direction; readonly bytes: number }[] = [];
   #made = 0;
-  #refuses = false;
-  #stopped: Promise<void> | undefined;
 
   private constructor(target: number, options: ChaosOptions) {
-    this.target = target;
+    super(target);
     this.#options = { unrest: 0.2, delay: 3, silence: 100, ...options };
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => this.#link(client));
   }
 
   /** Starts to listen on a free port. */
   static async start(target: number, options: ChaosOptions): Promise<ChaosProxy> {
     const proxy = new ChaosProxy(target, options);
-    proxy.#server.listen(0, LOOPBACK);
-    await once(proxy.#server, "listening");
+    await proxy.listen();
     return proxy;
-  }
-
-  /** The port to connect to instead of the server's. */
-  get port(): number {
-    const address = this.#server.address() as AddressInfo | null;
-    if (address === null) throw new Error("The proxy has been stopped");
-    return address.port;
   }
 
   /** How many connections were made so far. */
@@ -82,12 +65,12 @@ export class ChaosProxy implements AsyncDisposable {
 
   /** Breaks all connections now. */
   cut(how: Cut): void {
-    for (const link of this.#links) link.cut(how);
+    for (const link of this.links) link.cut(how);
   }
 
   /** Breaks the connections there are after so many more bytes that go in a direction. */
   cutAfter(how: Cut, direction: Direction, bytes: number): void {
-    for (const link of this.#links) link.cutAfter(how, direction, bytes);
+    for (const link of this.links) link.cutAfter(how, direction, bytes);
   }
 
   /** Breaks the next connection that is made after so many bytes, in its negotiation if there are few. */
@@ -97,58 +80,32 @@ export class ChaosProxy implements AsyncDisposable {
 
   /** Has the connections there are carry nothing more, and tells nobody: as when the computer slept for long. */
   freeze(): void {
-    for (const link of this.#links) link.freeze();
+    for (const link of this.links) link.freeze();
   }
 
-  /** While true, new connections are reset as soon as they are made; current ones are left alone. */
-  refuse(refuses: boolean): void {
-    this.#refuses = refuses;
-  }
-
-  /** Resets all connections and listens no longer; does nothing the second time. */
-  stop(): Promise<void> {
-    this.#stopped ??= new Promise((resolve) => {
-      this.#server.close(() => resolve());
-      this.refuse(true);
-      for (const link of this.#links) link.destroy();
-    });
-    return this.#stopped;
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.stop();
-  }
-
-  #link(client: Socket): void {
-    if (this.#refuses) {
-      client.resetAndDestroy();
-      return;
-    }
+  protected override link(client: Socket, server: Socket): ChaosLink {
     this.#made += 1;
-    const server = connect({ port: this.target, host: LOOPBACK, allowHalfOpen: true, noDelay: true });
     const random = new Random(this.#options.seed * 100_003 + this.#made);
-    const link = new Link(client, server, this.#options, random, (how) => {
+    const link = new ChaosLink(client, server, this.#options, random, (how) => {
       this.cuts[how] += 1;
     });
-    this.#links.add(link);
-    client.once("close", () => this.#links.delete(link));
     const doom = this.#doomed.shift();
     if (doom !== undefined) link.cutAfter(doom.how, doom.direction, doom.bytes);
+    return link;
   }
 }
 
-/** A client's connection and the one to the server that belongs to it. */
-class Link {
+class ChaosLink extends Link {
   readonly #pipes: Readonly<Record<Direction, Pipe>>;
-  readonly #sockets: readonly [Socket, Socket];
   readonly #random: Random;
   readonly #options: Settings;
   readonly #onCut: (how: Cut) => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Whether there is nothing left to cut. */
   #isCut = false;
 
   constructor(client: Socket, server: Socket, options: Settings, random: Random, onCut: (how: Cut) => void) {
-    this.#sockets = [client, server];
+    super(client, server);
     this.#options = options;
     this.#random = random;
     this.#onCut = onCut;
@@ -156,12 +113,10 @@ class Link {
       up: new Pipe(client, server, options, random, options.whole === "up"),
       down: new Pipe(server, client, options, random, options.whole === "down"),
     };
-    for (const socket of this.#sockets) {
-      // "close" follows; what matters is that one side is never left without the other.
-      socket.on("error", () => this.destroy());
-      socket.once("close", (failed) => failed && this.destroy());
-    }
-    client.once("close", () => clearTimeout(this.#timer));
+    client.once("close", () => {
+      this.#isCut = true;
+      clearTimeout(this.#timer);
+    });
   }
 
   cutAfter(how: Cut, direction: Direction, bytes: number): void {
@@ -173,25 +128,25 @@ class Link {
     if (this.#isCut) return;
     this.#isCut = true;
     this.#onCut(how);
-    for (const pipe of Object.values(this.#pipes)) pipe.close();
-    if (how === "end") for (const socket of this.#sockets) socket.end();
+    this.#closePipes();
+    if (how === "end") for (const socket of this.sockets) socket.end();
     // What has arrived may be read yet, or be lost with the reset.
     const patience = how === "silence" ? this.#options.silence : how === "end" ? 50 : 2;
-    this.#timer = setTimeout(() => this.destroy(), this.#random.below(patience + 1));
+    this.#timer = setTimeout(() => this.reset(), this.#random.below(patience + 1));
   }
 
   freeze(): void {
     this.#isCut = true;
-    for (const pipe of Object.values(this.#pipes)) pipe.close();
+    this.#closePipes();
   }
 
-  destroy(): void {
+  override reset(): void {
+    this.#closePipes();
+    super.reset();
+  }
+
+  #closePipes(): void {
     for (const pipe of Object.values(this.#pipes)) pipe.close();
-    for (const socket of this.#sockets) {
-      // A reset that waits for the connection to be made would leave it open until then.
-      if (socket.connecting) socket.destroy();
-      else socket.resetAndDestroy();
-    }
   }
 }
 
